@@ -1,0 +1,1 @@
+//! Economic dispatch of a single bus: the problem, exact clearing, and the certificate every replica checks.

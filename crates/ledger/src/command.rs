@@ -1,0 +1,155 @@
+//! Signed commands: the only way anything enters the ledger.
+
+use crate::Digest;
+use bytes::{BufMut, Bytes};
+use commonware_codec::{Encode as _, EncodeSize, Write};
+use commonware_cryptography::{ed25519, Hasher as _, Sha256, Signer as _, Verifier as _};
+use gridaccord_model::{codec::Blob, codec_struct, codec_union, GateId, Joules, MemberId, Need, Offer};
+
+/// Domain of every command's signature; the chain's id follows it in the message.
+pub const NAMESPACE: &[u8] = b"gridaccord/command/v1";
+/// Largest encoded command.
+pub const COMMAND_SIZE_MAX: usize = 64 * 1024;
+/// Largest encoded answer of a builder.
+pub const ANSWER_SIZE_MAX: usize = 60 * 1024;
+
+/// What a member asks of the ledger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Offer a resource's power for a gate's interval.
+    Offer {
+        /// The gate, open.
+        gate: GateId,
+        /// Power and cost.
+        offer: Offer,
+    },
+    /// State the consumption needed in a gate's interval.
+    Need {
+        /// The gate, open.
+        gate: GateId,
+        /// Firm and sheddable consumption.
+        need: Need,
+    },
+    /// Stake trust tokens for a seat among the gate's builders.
+    Wager {
+        /// The gate, open.
+        gate: GateId,
+        /// Trust tokens held until the gate ends.
+        tokens: u64,
+    },
+    /// A drawn builder's salted hash of its answer.
+    Commit {
+        /// The gate, drawn.
+        gate: GateId,
+        /// [`commitment`] of salt and answer.
+        commitment: Digest,
+    },
+    /// Open a commitment. Anyone may relay a builder's reveal.
+    Reveal {
+        /// The gate, committed.
+        gate: GateId,
+        /// Whose commitment.
+        builder: MemberId,
+        /// Salt of the commitment.
+        salt: [u8; 32],
+        /// Encoded answer.
+        answer: Blob<ANSWER_SIZE_MAX>,
+    },
+    /// Report what a member's meter counted over a gate's interval.
+    Reading {
+        /// The gate, dispatched and over.
+        gate: GateId,
+        /// Energy that entered the bus, at least 0.
+        injected: Joules,
+        /// Energy that left the bus, at least 0.
+        absorbed: Joules,
+    },
+    /// Replace the member's signing key.
+    RotateKey {
+        /// The next key.
+        key: ed25519::PublicKey,
+    },
+}
+
+/// A command with its author, its place in the author's sequence and the author's signature.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignedCommand {
+    /// Author.
+    pub member: MemberId,
+    /// Count of the author's commands before this one.
+    pub nonce: u64,
+    /// What is asked.
+    pub command: Command,
+    /// Over chain id, member, nonce and command, under [`NAMESPACE`].
+    pub signature: ed25519::Signature,
+}
+
+codec_struct!(SignedCommand { member, nonce, command, signature });
+
+impl SignedCommand {
+    /// Signs a command for one chain.
+    #[must_use]
+    pub fn sign(chain: &Digest, key: &ed25519::PrivateKey, member: MemberId, nonce: u64, command: Command) -> Self {
+        let signature = key.sign(NAMESPACE, &message(chain, member, nonce, &command));
+        Self { member, nonce, command, signature }
+    }
+
+    /// Whether `key` signed this command for this chain.
+    #[must_use]
+    pub fn verify(&self, chain: &Digest, key: &ed25519::PublicKey) -> bool {
+        key.verify(NAMESPACE, &self.message(chain), &self.signature)
+    }
+
+    /// The signed bytes.
+    #[must_use]
+    pub fn message(&self, chain: &Digest) -> Bytes {
+        message(chain, self.member, self.nonce, &self.command)
+    }
+
+    /// Hash that names this command in receipts and queries.
+    #[must_use]
+    pub fn id(&self) -> Digest {
+        Sha256::hash(&[&self.encode()])
+    }
+}
+
+fn message(chain: &Digest, member: MemberId, nonce: u64, command: &Command) -> Bytes {
+    (*chain, (member, nonce), Borrowed(command)).encode()
+}
+
+/// Lets a borrowed command stand in an encoded tuple.
+struct Borrowed<'a>(&'a Command);
+
+impl Write for Borrowed<'_> {
+    fn write(&self, buf: &mut impl BufMut) {
+        self.0.write(buf);
+    }
+}
+
+impl EncodeSize for Borrowed<'_> {
+    fn encode_size(&self) -> usize {
+        self.0.encode_size()
+    }
+}
+
+/// What a builder commits to: H(tag ‖ chain ‖ gate ‖ member ‖ salt ‖ H(answer)).
+///
+/// Chain, gate and member are inside, so that no commitment can be copied from another place or party.
+#[must_use]
+pub fn commitment(chain: &Digest, gate: GateId, builder: MemberId, salt: &[u8; 32], answer: &[u8]) -> Digest {
+    let mut hasher = Sha256::default();
+    hasher.update(b"gridaccord/commitment/v1");
+    hasher.update(&(*chain, gate, builder, *salt).encode());
+    hasher.update(&Sha256::hash(&[answer]));
+    hasher.finalize().1
+}
+
+codec_union!(Command {
+    Offer = 1 { gate, offer },
+    Need = 2 { gate, need },
+    Wager = 3 { gate, tokens },
+    Commit = 4 { gate, commitment },
+    Reveal = 5 { gate, builder, salt, answer },
+    Reading = 6 { gate, injected, absorbed },
+    RotateKey = 7 { key },
+});

@@ -1,0 +1,236 @@
+//! The genesis document: who is a member, what they may do, and every parameter the rules use.
+//!
+//! Its hash is the chain's id, its bytes are block 1, so the log explains itself.
+
+use crate::Digest;
+use commonware_codec::Encode as _;
+use commonware_cryptography::{ed25519, Hasher as _, Sha256};
+use gridaccord_model::{
+    codec::{Bounded, Label},
+    codec_enum, codec_struct, Money, OwnerId, Price, TimeMs, TimeS,
+};
+
+/// Members in genesis.
+pub const MEMBERS_MAX: usize = 1_024;
+/// Validators in genesis.
+pub const VALIDATORS_MAX: usize = 128;
+/// Bytes of a member's name.
+pub const NAME_MAX: usize = 32;
+
+/// What a member may do; the table is in [`roles`](crate::roles).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// Injects energy.
+    Supplier,
+    /// Stores energy.
+    StorageOwner,
+    /// The data-center campus: owns the bus, buys for itself.
+    Campus,
+    /// Uses energy on the campus.
+    Tenant,
+    /// The macrogrid behind the tie.
+    Utility,
+    /// Authority having jurisdiction.
+    Authority,
+    /// Certifies devices and carbon.
+    Certifier,
+    /// Checks and builds, but neither injects nor uses.
+    Auditor,
+}
+
+codec_enum!(Role {
+    Supplier = 0,
+    StorageOwner = 1,
+    Campus = 2,
+    Tenant = 3,
+    Utility = 4,
+    Authority = 5,
+    Certifier = 6,
+    Auditor = 7,
+});
+
+/// A member at genesis. Its id is its position in [`Genesis::members`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GenesisMember {
+    /// Unique, lower case.
+    pub name: Label<NAME_MAX>,
+    /// What it may do.
+    pub role: Role,
+    /// Who stands behind it.
+    pub owner: OwnerId,
+    /// Signs its commands.
+    pub key: ed25519::PublicKey,
+    /// Trust tokens it starts with.
+    pub stake: u64,
+    /// Money it starts with.
+    pub deposit: Money,
+}
+
+codec_struct!(GenesisMember { name, role, owner, key, stake, deposit });
+
+/// A validator: a member's node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Validator {
+    /// Position of the member in [`Genesis::members`].
+    pub member: u16,
+    /// Key of the node: signs on the network, not commands.
+    pub key: ed25519::PublicKey,
+}
+
+codec_struct!(Validator { member, key });
+
+/// How wall time becomes ledger time: start + speed·(timestamp − wall_start).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Clock {
+    /// Ledger time at the wall start.
+    pub ledger_start: TimeS,
+    /// Wall time it starts at.
+    pub wall_start: TimeMs,
+    /// Ledger seconds per wall second; 1 in service, more in a demo.
+    pub speed: u32,
+    /// How far ahead of a replica's clock a block's time may be before the replica waits.
+    pub drift_ms: u32,
+}
+
+codec_struct!(Clock { ledger_start, wall_start, speed, drift_ms });
+
+/// The rhythm of gates. All leads are ledger seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Market {
+    /// Start of the first interval.
+    pub first_start: TimeS,
+    /// Length of an interval.
+    pub interval_s: u32,
+    /// From one interval's start to the next one's; at least `interval_s`.
+    pub period_s: u32,
+    /// How many gates there are; 0 is without end.
+    pub gates: u32,
+    /// A gate opens this long before its interval starts.
+    pub open_lead_s: u32,
+    /// A gate closes this long before its interval starts.
+    pub close_lead_s: u32,
+    /// Readings are due this long after the interval's end.
+    pub meter_lag_s: u32,
+    /// Highest price an answer may have.
+    pub price_cap: Price,
+}
+
+codec_struct!(Market {
+    first_start,
+    interval_s,
+    period_s,
+    gates,
+    open_lead_s,
+    close_lead_s,
+    meter_lag_s,
+    price_cap,
+});
+
+/// How builders are drawn, paid and punished. Source: proof of trust.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trust {
+    /// Views from a gate's closing block to the one whose seed draws its builders.
+    pub beacon_offset: u64,
+    /// Most seats drawn for a gate.
+    pub seats: u16,
+    /// Heights in which drawn builders commit.
+    pub commit_window: u32,
+    /// Heights in which they reveal.
+    pub reveal_window: u32,
+    /// Trust index of every genesis owner, ppm.
+    pub index_start_ppm: u32,
+    /// Least wager in ppm of a gate's significance, in tokens.
+    pub wager_min_ppm: u32,
+    /// µ-currency that one token stands for.
+    pub token_value: Money,
+    /// The gate's significance is counted at least this.
+    pub significance_floor: Money,
+    /// Significance above which the draw needs a beacon offset of 10.
+    pub significance_max: Money,
+    /// Fee for building in ppm of a gate's turnover.
+    pub fee_ppm: u32,
+    /// Answers within this share of the turnover of the best count as equal to it, ppb.
+    pub epsilon_ppb: u32,
+    /// Gain of index for an answer within ε, ppm.
+    pub alpha_ppm: u32,
+    /// Loss of index for a worse answer or none, ppm.
+    pub beta_worse_ppm: u32,
+    /// Loss of index for a false answer, ppm.
+    pub beta_false_ppm: u32,
+}
+
+codec_struct!(Trust {
+    beacon_offset,
+    seats,
+    commit_window,
+    reveal_window,
+    index_start_ppm,
+    wager_min_ppm,
+    token_value,
+    significance_floor,
+    significance_max,
+    fee_ppm,
+    epsilon_ppb,
+    alpha_ppm,
+    beta_worse_ppm,
+    beta_false_ppm,
+});
+
+/// Loss thresholds: an answer outside any is rejected outright (requirement C9).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Thresholds {
+    /// Largest proven gap to the optimum, ppb of the turnover.
+    pub gap_ppb: u32,
+    /// Largest rise of the price over the last settled gate's, ppm; 0 is without limit.
+    pub price_rise_ppm: u32,
+    /// Delivered energy may miss the promised by this before it is a deviation, ppm of the rating.
+    pub energy_loss_ppm: u32,
+}
+
+codec_struct!(Thresholds { gap_ppb, price_rise_ppm, energy_loss_ppm });
+
+/// Everything a chain starts from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Genesis {
+    /// For people; two chains with one label still differ in id.
+    pub label: Label<64>,
+    /// How wall time becomes ledger time.
+    pub clock: Clock,
+    /// The rhythm of gates.
+    pub market: Market,
+    /// How builders are drawn, paid and punished.
+    pub trust: Trust,
+    /// Loss thresholds.
+    pub thresholds: Thresholds,
+    /// Public key of the validators as a group: all a light client needs.
+    pub group_key: [u8; 96],
+    /// Polynomial commitment the group key comes from, as the engine encodes it: verifies single votes.
+    pub group_polynomial: gridaccord_model::codec::Blob<16_384>,
+    /// Who votes.
+    pub validators: Bounded<Validator, VALIDATORS_MAX>,
+    /// Who is a member.
+    pub members: Bounded<GenesisMember, MEMBERS_MAX>,
+}
+
+codec_struct!(Genesis {
+    label,
+    clock,
+    market,
+    trust,
+    thresholds,
+    group_key,
+    group_polynomial,
+    validators,
+    members,
+});
+
+impl Genesis {
+    /// The chain's id: hash of the document.
+    #[must_use]
+    pub fn chain_id(&self) -> Digest {
+        let mut hasher = Sha256::default();
+        hasher.update(b"gridaccord/genesis/v1");
+        hasher.update(&self.encode());
+        hasher.finalize().1
+    }
+}

@@ -1,0 +1,1 @@
+//! A running member: engine, ledger, agent and API wired together.

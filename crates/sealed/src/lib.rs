@@ -1,0 +1,1 @@
+//! Curves nobody sees, clearing everybody can verify.

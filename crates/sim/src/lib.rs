@@ -1,0 +1,1 @@
+//! A whole campus from one seed.

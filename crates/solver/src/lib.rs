@@ -1,0 +1,1 @@
+//! Floating-point optimiser: proposes a dispatch and its multipliers.
