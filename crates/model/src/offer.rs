@@ -15,6 +15,10 @@ pub const PRICE_MAX: Price = Price(1 << 40);
 pub const LINEAR_MAX: i64 = PRICE_MAX.0 * LINEAR_PER_PRICE;
 /// Largest quadratic coefficient, pico-currency per W²h.
 pub const QUADRATIC_MAX: i64 = 1 << 40;
+/// Largest absolute marginal cost a·g + b anywhere in a quadratic offer's range, pico-currency per Wh.
+///
+/// Without it a and g, each within its own limit, multiply to costs no type of the check could hold.
+pub const MARGINAL_MAX: i64 = LINEAR_MAX * 2;
 /// Pico-currency per Wh in one µ-currency per kWh.
 pub const LINEAR_PER_PRICE: i64 = 1_000;
 
@@ -99,6 +103,9 @@ pub enum OfferError {
     /// Rule O8.
     #[error("linear coefficient {0} is outside its limit")]
     LinearOutOfRange(i64) = 8,
+    /// Rule O9.
+    #[error("marginal cost at {0} is outside ±{limit} pico-currency per Wh", limit = MARGINAL_MAX)]
+    MarginalOutOfRange(Watts) = 9,
 }
 
 impl OfferError {
@@ -114,12 +121,13 @@ impl OfferError {
             Self::BlockPriceFalls(_) => 6,
             Self::BlocksMissRange { .. } => 7,
             Self::LinearOutOfRange(_) => 8,
+            Self::MarginalOutOfRange(_) => 9,
         }
     }
 }
 
 impl Offer {
-    /// Checks rules O1–O8, which need no state.
+    /// Checks rules O1–O9, which need no state.
     ///
     /// # Errors
     /// The first rule broken.
@@ -133,7 +141,13 @@ impl Offer {
             }
         }
         match &self.cost {
-            CostCurve::Quadratic { quadratic, linear } => check_quadratic(*quadratic, *linear),
+            CostCurve::Quadratic { quadratic, linear } => {
+                check_quadratic(*quadratic, *linear)?;
+                [self.power_min, self.power_max]
+                    .into_iter()
+                    .find(|power| !marginal_in_range(*quadratic, *linear, *power))
+                    .map_or(Ok(()), |power| Err(OfferError::MarginalOutOfRange(power)))
+            }
             CostCurve::Blocks { blocks } => self.check_blocks(blocks),
         }
     }
@@ -173,4 +187,9 @@ fn check_quadratic(quadratic: i64, linear: i64) -> Result<(), OfferError> {
         return Err(OfferError::LinearOutOfRange(linear));
     }
     Ok(())
+}
+
+fn marginal_in_range(quadratic: i64, linear: i64, power: Watts) -> bool {
+    let marginal = i128::from(quadratic).saturating_mul(i128::from(power.0)).saturating_add(i128::from(linear));
+    marginal.unsigned_abs() <= u128::from(MARGINAL_MAX.unsigned_abs())
 }
