@@ -21,7 +21,7 @@ pub mod merit;
 pub mod reason;
 pub mod book;
 
-pub use answer::{Answer, OptimalityCertificate, ShadowPrice, Solution};
+pub use answer::{Answer, OptimalityCertificate, ShadowPrice, Solution, RESOURCES_MAX, TIERS_MAX};
 pub use book::OfferBook;
 pub use certificate::{Refusal, Verified, check};
 pub use merit::{Imbalance, Outcome};

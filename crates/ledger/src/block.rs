@@ -1,7 +1,7 @@
 //! A block as the ledger sees it. The engine adds parent, roots and consensus context around it.
 
 use crate::{command::SignedCommand, genesis::Genesis};
-use gridaccord_model::{codec::Bounded, codec_struct, codec_union, TimeMs};
+use gridaccord_model::{TimeMs, codec::Bounded, codec_struct, codec_union};
 
 /// Commands in one block.
 pub const COMMANDS_MAX: usize = 16_384;

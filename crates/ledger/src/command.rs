@@ -3,8 +3,10 @@
 use crate::Digest;
 use bytes::{BufMut, Bytes};
 use commonware_codec::{Encode as _, EncodeSize, Write};
-use commonware_cryptography::{ed25519, Hasher as _, Sha256, Signer as _, Verifier as _};
-use gridaccord_model::{codec::Blob, codec_struct, codec_union, GateId, Joules, MemberId, Need, Offer};
+use commonware_cryptography::{Hasher as _, Sha256, Signer as _, Verifier as _, ed25519};
+use gridaccord_model::{
+    GateId, Joules, MemberId, Need, Offer, codec::Blob, codec_struct, codec_union,
+};
 
 /// Domain of every command's signature; the chain's id follows it in the message.
 pub const NAMESPACE: &[u8] = b"gridaccord/command/v1";
@@ -89,7 +91,13 @@ codec_struct!(SignedCommand { member, nonce, command, signature });
 impl SignedCommand {
     /// Signs a command for one chain.
     #[must_use]
-    pub fn sign(chain: &Digest, key: &ed25519::PrivateKey, member: MemberId, nonce: u64, command: Command) -> Self {
+    pub fn sign(
+        chain: &Digest,
+        key: &ed25519::PrivateKey,
+        member: MemberId,
+        nonce: u64,
+        command: Command,
+    ) -> Self {
         let signature = key.sign(NAMESPACE, &message(chain, member, nonce, &command));
         Self { member, nonce, command, signature }
     }
@@ -136,7 +144,13 @@ impl EncodeSize for Borrowed<'_> {
 ///
 /// Chain, gate and member are inside, so that no commitment can be copied from another place or party.
 #[must_use]
-pub fn commitment(chain: &Digest, gate: GateId, builder: MemberId, salt: &[u8; 32], answer: &[u8]) -> Digest {
+pub fn commitment(
+    chain: &Digest,
+    gate: GateId,
+    builder: MemberId,
+    salt: &[u8; 32],
+    answer: &[u8],
+) -> Digest {
     let mut hasher = Sha256::default();
     hasher.update(b"gridaccord/commitment/v1");
     hasher.update(&(*chain, gate, builder, *salt).encode());

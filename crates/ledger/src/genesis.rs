@@ -4,10 +4,11 @@
 
 use crate::Digest;
 use commonware_codec::Encode as _;
-use commonware_cryptography::{ed25519, Hasher as _, Sha256};
+use commonware_cryptography::{Hasher as _, Sha256, ed25519};
 use gridaccord_model::{
+    GateId, Interval, Money, OwnerId, Price, TimeMs, TimeS,
     codec::{Bounded, Label},
-    codec_enum, codec_struct, Money, OwnerId, Price, TimeMs, TimeS,
+    codec_enum, codec_struct,
 };
 
 /// Members in genesis.
@@ -94,6 +95,27 @@ pub struct Clock {
 
 codec_struct!(Clock { ledger_start, wall_start, speed, drift_ms });
 
+impl Clock {
+    /// Ledger time at a wall time; the start's before it.
+    #[must_use]
+    pub const fn ledger(&self, wall: TimeMs) -> TimeS {
+        let elapsed_ms = wall.0.saturating_sub(self.wall_start.0);
+        TimeS(
+            self.ledger_start
+                .0
+                .saturating_add(elapsed_ms.saturating_mul(self.speed as u64).div_euclid(1_000)),
+        )
+    }
+
+    /// First wall time at which it is `ledger` time.
+    #[must_use]
+    pub const fn wall(&self, ledger: TimeS) -> TimeMs {
+        let elapsed_s = ledger.0.saturating_sub(self.ledger_start.0);
+        let speed = if self.speed == 0 { 1 } else { self.speed as u64 };
+        TimeMs(self.wall_start.0.saturating_add(elapsed_s.saturating_mul(1_000).div_ceil(speed)))
+    }
+}
+
 /// The rhythm of gates. All leads are ledger seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Market {
@@ -126,6 +148,42 @@ codec_struct!(Market {
     price_cap,
 });
 
+impl Market {
+    /// The interval that a gate is the market of.
+    #[must_use]
+    pub const fn interval(&self, gate: GateId) -> Interval {
+        let offset = gate.0.saturating_mul(self.period_s as u64);
+        Interval {
+            start: TimeS(self.first_start.0.saturating_add(offset)),
+            duration_s: self.interval_s,
+        }
+    }
+
+    /// When a gate opens.
+    #[must_use]
+    pub const fn opens(&self, gate: GateId) -> TimeS {
+        TimeS(self.interval(gate).start.0.saturating_sub(self.open_lead_s as u64))
+    }
+
+    /// When a gate closes.
+    #[must_use]
+    pub const fn closes(&self, gate: GateId) -> TimeS {
+        TimeS(self.interval(gate).start.0.saturating_sub(self.close_lead_s as u64))
+    }
+
+    /// When readings of a gate are due.
+    #[must_use]
+    pub const fn meters(&self, gate: GateId) -> TimeS {
+        TimeS(self.interval(gate).end().0.saturating_add(self.meter_lag_s as u64))
+    }
+
+    /// Whether there is such a gate.
+    #[must_use]
+    pub const fn has(&self, gate: GateId) -> bool {
+        self.gates == 0 || gate.0 < self.gates as u64
+    }
+}
+
 /// How builders are drawn, paid and punished. Source: proof of trust.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Trust {
@@ -145,8 +203,8 @@ pub struct Trust {
     pub token_value: Money,
     /// The gate's significance is counted at least this.
     pub significance_floor: Money,
-    /// Significance above which the draw needs a beacon offset of 10.
-    pub significance_max: Money,
+    /// Significance at which a gain of index is full, and above which the draw needs a beacon offset of 10.
+    pub significance_ref: Money,
     /// Fee for building in ppm of a gate's turnover.
     pub fee_ppm: u32,
     /// Answers within this share of the turnover of the best count as equal to it, ppb.
@@ -168,7 +226,7 @@ codec_struct!(Trust {
     wager_min_ppm,
     token_value,
     significance_floor,
-    significance_max,
+    significance_ref,
     fee_ppm,
     epsilon_ppb,
     alpha_ppm,

@@ -1,6 +1,6 @@
 //! The state machine that replicas agree on: commands in; receipts, events and changes out.
 //!
-//! [`apply`] is a pure function of a state and a block. It holds no storage: it names the records it lacks in
+//! [`apply()`] is a pure function of a state and a block. It holds no storage: it names the records it lacks in
 //! [`Missing`], the caller fetches them and calls again. Same log, same state, on every machine.
 
 #![warn(missing_docs)]
@@ -15,12 +15,22 @@ pub mod state;
 pub mod genesis;
 pub mod command;
 pub mod block;
+pub mod roles;
+pub mod refusal;
+pub mod gate;
+pub mod records;
 pub mod event;
+pub mod draw;
+pub mod trust;
+pub mod settle;
+mod store;
 mod apply;
 
-pub use apply::{agenda, apply, Agenda, Outcome};
+pub use apply::{Agenda, Outcome, agenda, apply};
 pub use block::{Block, Payload, Seed};
 pub use command::{Command, SignedCommand};
 pub use commonware_cryptography::sha256::Digest;
-pub use genesis::Genesis;
+pub use event::{Event, Receipt};
+pub use genesis::{Genesis, Role};
+pub use refusal::Refusal;
 pub use state::{BodyId, Key, Lookup, Missing, Read, Record};

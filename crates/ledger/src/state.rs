@@ -5,7 +5,9 @@
 
 use crate::Digest;
 use bytes::BufMut;
-use commonware_codec::{Buf, DecodeExt as _, Encode, Error, FixedSize, Read as CodecRead, ReadExt as _, Write};
+use commonware_codec::{
+    Buf, DecodeExt as _, Encode, Error, FixedSize, Read as CodecRead, ReadExt as _, Write,
+};
 use commonware_cryptography::{Hasher as _, Sha256};
 use gridaccord_model::codec_struct;
 use std::collections::BTreeSet;

@@ -148,7 +148,11 @@ impl<T, const MAX: usize> Bounded<T, MAX> {
     /// # Errors
     /// The list itself, when it holds more than `MAX` items.
     pub fn new(items: Vec<T>) -> Result<Self, Vec<T>> {
-        if items.len() > MAX || items.len() > usize::from(u16::MAX) { Err(items) } else { Ok(Self(items)) }
+        if items.len() > MAX || items.len() > usize::from(u16::MAX) {
+            Err(items)
+        } else {
+            Ok(Self(items))
+        }
     }
 
     /// The items, as an owned list.
@@ -175,7 +179,8 @@ impl<'a, T, const MAX: usize> IntoIterator for &'a Bounded<T, MAX> {
 
 impl<T: commonware_codec::Write, const MAX: usize> commonware_codec::Write for Bounded<T, MAX> {
     fn write(&self, buf: &mut impl bytes::BufMut) {
-        let len = u16::try_from(self.0.len()).expect("the constructor bounds the length by u16::MAX");
+        let len =
+            u16::try_from(self.0.len()).expect("the constructor bounds the length by u16::MAX");
         len.write(buf);
         for item in &self.0 {
             item.write(buf);
@@ -183,15 +188,22 @@ impl<T: commonware_codec::Write, const MAX: usize> commonware_codec::Write for B
     }
 }
 
-impl<T: commonware_codec::EncodeSize, const MAX: usize> commonware_codec::EncodeSize for Bounded<T, MAX> {
+impl<T: commonware_codec::EncodeSize, const MAX: usize> commonware_codec::EncodeSize
+    for Bounded<T, MAX>
+{
     fn encode_size(&self) -> usize {
         self.0.iter().fold(2usize, |size, item| size.saturating_add(item.encode_size()))
     }
 }
 
-impl<T: commonware_codec::Read<Cfg = ()>, const MAX: usize> commonware_codec::Read for Bounded<T, MAX> {
+impl<T: commonware_codec::Read<Cfg = ()>, const MAX: usize> commonware_codec::Read
+    for Bounded<T, MAX>
+{
     type Cfg = ();
-    fn read_cfg(buf: &mut impl commonware_codec::Buf, (): &()) -> Result<Self, commonware_codec::Error> {
+    fn read_cfg(
+        buf: &mut impl commonware_codec::Buf,
+        (): &(),
+    ) -> Result<Self, commonware_codec::Error> {
         let len = usize::from(u16::read_cfg(buf, &())?);
         if len > MAX {
             return Err(commonware_codec::Error::InvalidLength(len));
@@ -212,7 +224,11 @@ impl<const MAX: usize> Label<MAX> {
     /// The text itself, when it is longer than `MAX` bytes (or 255).
     pub fn new(text: impl Into<String>) -> Result<Self, String> {
         let text = text.into();
-        if text.len() > MAX || text.len() > usize::from(u8::MAX) { Err(text) } else { Ok(Self(text)) }
+        if text.len() > MAX || text.len() > usize::from(u8::MAX) {
+            Err(text)
+        } else {
+            Ok(Self(text))
+        }
     }
 }
 
@@ -245,7 +261,10 @@ impl<const MAX: usize> commonware_codec::EncodeSize for Label<MAX> {
 
 impl<const MAX: usize> commonware_codec::Read for Label<MAX> {
     type Cfg = ();
-    fn read_cfg(buf: &mut impl commonware_codec::Buf, (): &()) -> Result<Self, commonware_codec::Error> {
+    fn read_cfg(
+        buf: &mut impl commonware_codec::Buf,
+        (): &(),
+    ) -> Result<Self, commonware_codec::Error> {
         let len = usize::from(u8::read_cfg(buf, &())?);
         if len > MAX {
             return Err(commonware_codec::Error::InvalidLength(len));
@@ -268,7 +287,11 @@ impl<const MAX: usize> Blob<MAX> {
     /// The bytes themselves, when there are more than `MAX`.
     pub fn new(bytes: impl Into<bytes::Bytes>) -> Result<Self, bytes::Bytes> {
         let bytes = bytes.into();
-        if bytes.len() > MAX || u32::try_from(bytes.len()).is_err() { Err(bytes) } else { Ok(Self(bytes)) }
+        if bytes.len() > MAX || u32::try_from(bytes.len()).is_err() {
+            Err(bytes)
+        } else {
+            Ok(Self(bytes))
+        }
     }
 }
 
@@ -294,7 +317,10 @@ impl<const MAX: usize> commonware_codec::EncodeSize for Blob<MAX> {
 
 impl<const MAX: usize> commonware_codec::Read for Blob<MAX> {
     type Cfg = ();
-    fn read_cfg(buf: &mut impl commonware_codec::Buf, (): &()) -> Result<Self, commonware_codec::Error> {
+    fn read_cfg(
+        buf: &mut impl commonware_codec::Buf,
+        (): &(),
+    ) -> Result<Self, commonware_codec::Error> {
         use bytes::Buf as _;
         let length = usize::try_from(u32::read_cfg(buf, &())?).unwrap_or(usize::MAX);
         if length > MAX {

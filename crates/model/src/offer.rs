@@ -3,7 +3,7 @@
 //! A utility tie is an offer whose range spans zero: export blocks below it, import blocks above.
 //! Cost is zero at zero power. Source: `docs/maths/dispatch.md`.
 
-use crate::{codec::Bounded, codec_struct, codec_union, Price, Watts};
+use crate::{Price, Watts, codec::Bounded, codec_struct, codec_union};
 
 /// Blocks in one offer.
 pub const BLOCKS_MAX: usize = 16;
@@ -190,6 +190,8 @@ fn check_quadratic(quadratic: i64, linear: i64) -> Result<(), OfferError> {
 }
 
 fn marginal_in_range(quadratic: i64, linear: i64, power: Watts) -> bool {
-    let marginal = i128::from(quadratic).saturating_mul(i128::from(power.0)).saturating_add(i128::from(linear));
+    let marginal = i128::from(quadratic)
+        .saturating_mul(i128::from(power.0))
+        .saturating_add(i128::from(linear));
     marginal.unsigned_abs() <= u128::from(MARGINAL_MAX.unsigned_abs())
 }

@@ -1,0 +1,65 @@
+//! Block 1: genesis becomes state.
+
+use super::Outcome;
+use crate::{
+    Block,
+    genesis::Genesis,
+    records::{Account, Head, Member, Owner, Params, Pot, PotName, Rules, key},
+    state::Record,
+    store::Stored,
+};
+use gridaccord_model::{GateId, Joules, MemberId, Money};
+
+pub(super) fn outcome(genesis: &Genesis, block: &Block) -> Outcome {
+    let mut outcome = Outcome::default();
+    let mut put = |key, record| {
+        outcome.changes.insert(key, Some(record));
+    };
+    let owners =
+        genesis.members.iter().map(|member| member.owner.0.saturating_add(1)).max().unwrap_or(0);
+    let params = Params {
+        chain: genesis.chain_id(),
+        clock: genesis.clock,
+        market: genesis.market,
+        members: u16::try_from(genesis.members.len()).expect("the list is bounded"),
+        owners,
+    };
+    put(key::params(), pack(&params));
+    put(key::rules(), pack(&Rules { trust: genesis.trust, thresholds: genesis.thresholds }));
+    let head = Head {
+        height: block.height,
+        timestamp: block.timestamp,
+        now: genesis.clock.ledger(block.timestamp),
+        next_gate: GateId(0),
+        live: 0,
+        turnover: Money::ZERO,
+    };
+    put(key::head(), pack(&head));
+    for (id, member) in (0u16..).map(MemberId).zip(&genesis.members) {
+        let record = Member {
+            name: member.name.clone(),
+            role: member.role,
+            owner: member.owner,
+            key: member.key.clone(),
+            nonce: 0,
+        };
+        put(key::member(id), pack(&record));
+        let account = Account {
+            balance: member.deposit,
+            stake: member.stake,
+            held: 0,
+            injected: Joules::ZERO,
+            absorbed: Joules::ZERO,
+        };
+        put(key::account(id), pack(&account));
+        put(key::owner(member.owner), pack(&Owner { index_ppm: genesis.trust.index_start_ppm }));
+    }
+    for name in [PotName::Remainder, PotName::Losses, PotName::Slashed] {
+        put(key::pot(name), pack(&Pot::default()));
+    }
+    outcome
+}
+
+fn pack<T: Stored>(value: &T) -> Record {
+    Record::pack(T::TAG, value)
+}

@@ -1,0 +1,143 @@
+//! Why a command is refused: one variant per rule of `docs/rules.md`, in the order the rules run.
+//!
+//! A refused command changes nothing but its author's nonce (and not even that where the author is in doubt).
+
+use gridaccord_model::{GateId, MemberId, NeedError, OfferError, TimeS, Watts};
+
+/// Why a command is refused. Numbers are never reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// Rule C1.
+    #[error("member {0} is not admitted")]
+    MemberUnknown(MemberId),
+    /// Rule C2.
+    #[error("nonce is {given}, the member's next is {expected}")]
+    NonceNotNext {
+        /// In the command.
+        given: u64,
+        /// In the state.
+        expected: u64,
+    },
+    /// Rule C3.
+    #[error("signature is not the member's for this chain")]
+    SignatureInvalid,
+    /// Rule C4.
+    #[error("the member's role may not do this")]
+    RoleForbids,
+    /// Rule C5.
+    #[error("gate {0} is not live")]
+    GateNotLive(GateId),
+    /// Rule C6.
+    #[error("gate {gate} is {phase}; this needs it {needed}")]
+    PhaseWrong {
+        /// The gate.
+        gate: GateId,
+        /// Where it stands.
+        phase: &'static str,
+        /// Where it would have to stand.
+        needed: &'static str,
+    },
+    /// Rule C7.
+    #[error("gate {0} has no room for another participant")]
+    GateFull(GateId),
+    /// Rules O1–O8.
+    #[error(transparent)]
+    Offer(#[from] OfferError),
+    /// Rules N1–N4.
+    #[error(transparent)]
+    Need(#[from] NeedError),
+    /// Rule W1.
+    #[error("wager of {given} tokens is below the gate's least, {least}")]
+    WagerTooSmall {
+        /// In the command.
+        given: u64,
+        /// Published with the gate.
+        least: u64,
+    },
+    /// Rule W2.
+    #[error("wager of {given} tokens exceeds the member's free stake, {free}")]
+    WagerAboveStake {
+        /// In the command.
+        given: u64,
+        /// Stake that no other wager holds.
+        free: u64,
+    },
+    /// Rule B1.
+    #[error("member {0} has no seat in this gate")]
+    NoSeat(MemberId),
+    /// Rule B2.
+    #[error("the seat is already committed to this answer")]
+    CommittedAlready,
+    /// Rule B3.
+    #[error("the seat has no commitment")]
+    NotCommitted,
+    /// Rule B4.
+    #[error("salt and answer do not open the commitment")]
+    CommitmentMismatch,
+    /// Rule B5.
+    #[error("the seat's answer is already revealed")]
+    RevealedAlready,
+    /// Rule B6.
+    #[error("the seat signed two different answers and is out")]
+    SeatForfeit,
+    /// Rule M1.
+    #[error("the member has no set point in this gate")]
+    NoSetPoint,
+    /// Rule M2.
+    #[error("the interval ends at {end}, ledger time is {now}")]
+    IntervalRuns {
+        /// First second after the interval.
+        end: TimeS,
+        /// Ledger time of the block.
+        now: TimeS,
+    },
+    /// Rule M3.
+    #[error("a reading counts energy in each direction from 0 up")]
+    ReadingNegative,
+    /// Rule M4.
+    #[error("a reading of more than {limit} over the interval is beyond any connection")]
+    ReadingTooLarge {
+        /// Largest mean power.
+        limit: Watts,
+    },
+    /// Rule M5.
+    #[error("the member's reading for this gate is already in")]
+    ReadAlready,
+}
+
+impl Refusal {
+    /// The rule, as `docs/rules.md` names it.
+    #[must_use]
+    pub fn rule(&self) -> String {
+        match self {
+            Self::MemberUnknown(_) => "C1".into(),
+            Self::NonceNotNext { .. } => "C2".into(),
+            Self::SignatureInvalid => "C3".into(),
+            Self::RoleForbids => "C4".into(),
+            Self::GateNotLive(_) => "C5".into(),
+            Self::PhaseWrong { .. } => "C6".into(),
+            Self::GateFull(_) => "C7".into(),
+            Self::Offer(error) => format!("O{}", error.rule()),
+            Self::Need(error) => format!("N{}", error.rule()),
+            Self::WagerTooSmall { .. } => "W1".into(),
+            Self::WagerAboveStake { .. } => "W2".into(),
+            Self::NoSeat(_) => "B1".into(),
+            Self::CommittedAlready => "B2".into(),
+            Self::NotCommitted => "B3".into(),
+            Self::CommitmentMismatch => "B4".into(),
+            Self::RevealedAlready => "B5".into(),
+            Self::SeatForfeit => "B6".into(),
+            Self::NoSetPoint => "M1".into(),
+            Self::IntervalRuns { .. } => "M2".into(),
+            Self::ReadingNegative => "M3".into(),
+            Self::ReadingTooLarge { .. } => "M4".into(),
+            Self::ReadAlready => "M5".into(),
+        }
+    }
+
+    /// Whether the author stands beyond doubt, so that the command used up its nonce.
+    #[must_use]
+    pub const fn uses_nonce(&self) -> bool {
+        !matches!(self, Self::MemberUnknown(_) | Self::NonceNotNext { .. } | Self::SignatureInvalid)
+    }
+}

@@ -1,0 +1,22 @@
+//! Who may do what. One table; everything not in it is refused.
+
+use crate::{command::Command, genesis::Role};
+
+/// Whether a member of this role may give this command.
+#[must_use]
+pub const fn may(role: Role, command: &Command) -> bool {
+    use Role::{Campus, StorageOwner, Supplier, Tenant, Utility};
+    match command {
+        // The utility offers what the tie can carry; the campus may turn source.
+        Command::Offer { .. } => matches!(role, Supplier | StorageOwner | Campus | Utility),
+        Command::Need { .. } => matches!(role, Campus | Tenant),
+        // Anyone with a stake may build; those who certify or rule must not also earn by it.
+        Command::Wager { .. } | Command::Commit { .. } => {
+            !matches!(role, Role::Authority | Role::Certifier)
+        }
+        Command::Reading { .. } => {
+            matches!(role, Supplier | StorageOwner | Campus | Tenant | Utility)
+        }
+        Command::Reveal { .. } | Command::RotateKey { .. } => true,
+    }
+}

@@ -1,0 +1,209 @@
+//! Settlement of one gate: from what meters counted to what everybody pays. Sums to zero, always.
+//!
+//! | flow | amount | rounding |
+//! |---|---|---|
+//! | energy | price × net energy injected | toward −∞, each line |
+//! | losses | price × (injected − absorbed of all), to the account of losses | toward −∞, once |
+//! | deviation | ½·\|price\| × energy missed beyond tolerance, to the balancing members in equal parts | charges up, payments down |
+//! | fee | share of the turnover, charged by energy used, paid half to the winner, half to the owners within ε | charges up, payments down |
+//!
+//! What rounding leaves goes to the account of remainders; it is never negative. The utility keeps the balance
+//! of the bus, so its own deviation is what others caused: it is paid, not charged.
+
+use crate::records::{Line, Metered};
+use gridaccord_model::{Joules, MemberId, Money, Price};
+
+/// Joules in a kWh.
+const JOULES_PER_KWH: i128 = 3_600_000;
+const PPM: i128 = 1_000_000;
+
+/// One participant, as settlement sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Participant {
+    /// Who.
+    pub member: MemberId,
+    /// Energy of its set point over the interval.
+    pub planned: Joules,
+    /// What its meter counted; `None` where no reading came.
+    pub metered: Option<Metered>,
+    /// Keeps the balance of the bus.
+    pub balances: bool,
+}
+
+/// The gate's terms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Terms {
+    /// Price of every watt-hour.
+    pub price: Price,
+    /// Builders' fee, ppm of the turnover.
+    pub fee_ppm: u32,
+    /// Deviation that is no deviation yet, ppm of the planned energy.
+    pub tolerance_ppm: u32,
+}
+
+/// Result of a settlement. Lines, losses and remainder sum to zero.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settlement {
+    /// One per participant, then one per builder that is none, in order of first mention.
+    pub lines: Vec<(MemberId, Line)>,
+    /// Value of the energy used.
+    pub turnover: Money,
+    /// Builders' fees paid.
+    pub fees: Money,
+    /// To the account of losses.
+    pub losses: Money,
+    /// To the account of remainders.
+    pub remainder: Money,
+}
+
+/// Settles: `winner` gets half the fee, `builders` (within ε, the winner among them) the other half.
+#[must_use]
+pub fn settle(
+    terms: Terms,
+    participants: &[Participant],
+    winner: MemberId,
+    builders: &[MemberId],
+) -> Settlement {
+    let mut lines: Vec<(MemberId, Line)> = participants
+        .iter()
+        .map(|participant| (participant.member, energy_line(terms, participant)))
+        .collect();
+    let injected = sum(lines.iter().map(|(_, line)| i128::from(line.energy.0)));
+    let losses = money(value_floor(terms.price, injected).saturating_neg());
+
+    charge_deviations(terms, participants, &mut lines);
+    let turnover = turnover(terms.price, &lines);
+    let fees = move_fees(terms, turnover, &mut lines, winner, builders);
+
+    let moved = sum(lines.iter().map(|(_, line)| i128::from(line.total().0)))
+        .saturating_add(i128::from(losses.0));
+    Settlement { lines, turnover, fees, losses, remainder: money(moved.saturating_neg()) }
+}
+
+/// Metered energy at the gate's price. Without a reading consumption counts as planned, injection as none:
+/// silence never pays.
+fn energy_line(terms: Terms, participant: &Participant) -> Line {
+    let energy = match participant.metered {
+        Some(metered) => Joules(metered.injected.0.saturating_sub(metered.absorbed.0)),
+        None => participant.planned.min(Joules::ZERO),
+    };
+    Line {
+        energy,
+        price: terms.price,
+        energy_money: money(value_floor(terms.price, i128::from(energy.0))),
+        deviation_money: Money::ZERO,
+        fee_charged: Money::ZERO,
+        fee_earned: Money::ZERO,
+        estimated: participant.metered.is_none(),
+    }
+}
+
+fn charge_deviations(terms: Terms, participants: &[Participant], lines: &mut [(MemberId, Line)]) {
+    let balancing = participants.iter().filter(|participant| participant.balances).count();
+    let Some(parts) = i64::try_from(balancing).ok().filter(|count| *count > 0) else {
+        return;
+    };
+    let mut collected = 0i64;
+    for (participant, (_, line)) in participants.iter().zip(lines.iter_mut()) {
+        let missed = line.energy.0.abs_diff(participant.planned.0);
+        let tolerance = u128::from(participant.planned.0.unsigned_abs())
+            .saturating_mul(u128::from(terms.tolerance_ppm))
+            .div_euclid(PPM.unsigned_abs());
+        if participant.balances || u128::from(missed) <= tolerance {
+            continue;
+        }
+        // ½·|price|, rounded up by flooring the negative.
+        let charge = half_value_ceil(terms.price, missed);
+        line.deviation_money = Money(charge.0.saturating_neg());
+        collected = collected.saturating_add(charge.0);
+    }
+    let each = collected.div_euclid(parts);
+    for (participant, (_, line)) in participants.iter().zip(lines.iter_mut()) {
+        if participant.balances {
+            line.deviation_money = Money(each);
+        }
+    }
+}
+
+/// |price| × energy used.
+fn turnover(price: Price, lines: &[(MemberId, Line)]) -> Money {
+    let used = used_energy(lines);
+    money(value_floor(Price(price.0.saturating_abs()), used))
+}
+
+fn used_energy(lines: &[(MemberId, Line)]) -> i128 {
+    sum(lines.iter().map(|(_, line)| i128::from(line.energy.0.saturating_neg().max(0))))
+}
+
+fn move_fees(
+    terms: Terms,
+    turnover: Money,
+    lines: &mut Vec<(MemberId, Line)>,
+    winner: MemberId,
+    builders: &[MemberId],
+) -> Money {
+    let fee = i128::from(turnover.0).saturating_mul(i128::from(terms.fee_ppm)).div_euclid(PPM);
+    let used = used_energy(lines);
+    if fee == 0 || used == 0 {
+        return Money::ZERO;
+    }
+    for (_, line) in lines.iter_mut() {
+        let share = i128::from(line.energy.0.saturating_neg().max(0)).saturating_mul(fee);
+        line.fee_charged = money(ceil(share, used));
+    }
+    let sharers = i128::try_from(builders.len()).unwrap_or(i128::MAX).max(1);
+    let half = fee.div_euclid(2);
+    let each = fee.saturating_sub(half).div_euclid(sharers);
+    let mut paid = earn(lines, terms.price, winner, money(half));
+    for builder in builders {
+        paid = paid.saturating_add(earn(lines, terms.price, *builder, money(each)));
+    }
+    Money(paid)
+}
+
+/// Adds an earned fee to a member's line, a new one where it took no part in the market.
+fn earn(lines: &mut Vec<(MemberId, Line)>, price: Price, member: MemberId, fee: Money) -> i64 {
+    let line = match lines.iter().position(|(of, _)| *of == member) {
+        Some(position) => &mut lines[position].1,
+        None => {
+            let line = Line {
+                energy: Joules::ZERO,
+                price,
+                energy_money: Money::ZERO,
+                deviation_money: Money::ZERO,
+                fee_charged: Money::ZERO,
+                fee_earned: Money::ZERO,
+                estimated: false,
+            };
+            lines.push((member, line));
+            &mut lines.last_mut().expect("just pushed").1
+        }
+    };
+    line.fee_earned = Money(line.fee_earned.0.saturating_add(fee.0));
+    fee.0
+}
+
+/// price × energy in µ-currency, toward −∞.
+fn value_floor(price: Price, joules: i128) -> i128 {
+    i128::from(price.0).saturating_mul(joules).div_euclid(JOULES_PER_KWH)
+}
+
+/// ½·|price| × energy in µ-currency, upward.
+fn half_value_ceil(price: Price, joules: u64) -> Money {
+    let product = i128::from(price.0.saturating_abs()).saturating_mul(i128::from(joules));
+    money(ceil(product, JOULES_PER_KWH.saturating_mul(2)))
+}
+
+fn ceil(numerator: i128, denominator: i128) -> i128 {
+    numerator.saturating_neg().div_euclid(denominator).saturating_neg()
+}
+
+fn sum(terms: impl Iterator<Item = i128>) -> i128 {
+    terms.fold(0i128, i128::saturating_add)
+}
+
+/// Back into [`Money`]. Prices are at most 2^40 µ/kWh and interval energies 2^51 J, so values stay below 2^70
+/// only in theory; genesis bounds ratings so that they fit, and saturation here is caught by the zero sum.
+fn money(value: i128) -> Money {
+    Money(i64::try_from(value).unwrap_or(if value < 0 { i64::MIN } else { i64::MAX }))
+}

@@ -1,0 +1,106 @@
+//! A block's own view of the state: what was loaded, under what it has written so far.
+//!
+//! A record that the caller has not loaded stops the step that needs it with [`Stop`]; the next step still
+//! runs, so that one round of loading serves as many steps as possible.
+
+use crate::state::{BodyId, Key, Lookup, Missing, Read, Record};
+use bytes::Bytes;
+use commonware_codec::Encode;
+use std::collections::BTreeMap;
+
+/// A step could not run: something it reads is not loaded. What it was stands in [`Store::missing`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stop;
+
+/// A type that is kept as a record. Tags are never reused.
+pub(crate) trait Stored: Encode + commonware_codec::Read<Cfg = ()> {
+    /// First byte of the record.
+    const TAG: u8;
+}
+
+/// Loaded state under this block's writes.
+#[derive(Debug)]
+pub(crate) struct Store<'a, R> {
+    state: &'a R,
+    pub(crate) changes: BTreeMap<Key, Option<Record>>,
+    pub(crate) bodies: BTreeMap<BodyId, Bytes>,
+    pub(crate) missing: Missing,
+}
+
+impl<'a, R: Read> Store<'a, R> {
+    pub(crate) fn new(state: &'a R) -> Self {
+        Self {
+            state,
+            changes: BTreeMap::new(),
+            bodies: BTreeMap::new(),
+            missing: Missing::default(),
+        }
+    }
+
+    /// The value under a key, if any.
+    pub(crate) fn find<T: Stored>(&mut self, key: &Key) -> Result<Option<T>, Stop> {
+        let record = match self.changes.get(key) {
+            Some(written) => written.as_ref(),
+            None => match self.state.record(key) {
+                Lookup::Unknown => {
+                    self.missing.keys.insert(*key);
+                    return Err(Stop);
+                }
+                Lookup::Absent => None,
+                Lookup::Present(record) => Some(record),
+            },
+        };
+        Ok(record
+            .map(|record| record.unpack(T::TAG).expect("records are written by this crate alone")))
+    }
+
+    /// The value under a key that an earlier step wrote.
+    pub(crate) fn get<T: Stored>(&mut self, key: &Key) -> Result<T, Stop> {
+        Ok(self.find(key)?.expect("a record that a live record names exists"))
+    }
+
+    /// The values under many keys; asks for all that are not loaded at once.
+    pub(crate) fn find_all<T: Stored>(&mut self, keys: &[Key]) -> Result<Vec<Option<T>>, Stop> {
+        let found: Vec<_> = keys.iter().map(|key| self.find(key)).collect();
+        found.into_iter().collect()
+    }
+
+    /// Like [`Store::find_all`], for records that earlier steps wrote.
+    pub(crate) fn get_all<T: Stored>(&mut self, keys: &[Key]) -> Result<Vec<T>, Stop> {
+        let found = self.find_all(keys)?;
+        Ok(found
+            .into_iter()
+            .map(|value| value.expect("a record that a live record names exists"))
+            .collect())
+    }
+
+    /// Bodies named by live records; asks for all that are not loaded at once.
+    pub(crate) fn bodies(&mut self, ids: &[BodyId]) -> Result<Vec<Bytes>, Stop> {
+        let mut found = Vec::with_capacity(ids.len());
+        for id in ids {
+            match self.bodies.get(id) {
+                Some(bytes) => found.push(bytes.clone()),
+                None => match self.state.body(id) {
+                    Lookup::Present(bytes) => found.push(Bytes::copy_from_slice(bytes)),
+                    Lookup::Absent => unreachable!("a body that a live record names exists"),
+                    Lookup::Unknown => {
+                        self.missing.bodies.insert(*id);
+                    }
+                },
+            }
+        }
+        if found.len() == ids.len() { Ok(found) } else { Err(Stop) }
+    }
+
+    /// Writes a value.
+    pub(crate) fn put<T: Stored>(&mut self, key: Key, value: &T) {
+        self.changes.insert(key, Some(Record::pack(T::TAG, value)));
+    }
+
+    /// Appends a body and gives back its name.
+    pub(crate) fn append(&mut self, bytes: Bytes) -> BodyId {
+        let id = BodyId::of(&bytes);
+        self.bodies.insert(id, bytes);
+        id
+    }
+}
