@@ -21,9 +21,9 @@ pub mod merit;
 pub mod reason;
 pub mod book;
 
-pub use answer::{Answer, OptimalityCertificate, ShadowPrice, Solution, RESOURCES_MAX, TIERS_MAX};
+pub use answer::{Answer, OptimalityCertificate, RESOURCES_MAX, ShadowPrice, Solution, TIERS_MAX};
 pub use book::OfferBook;
 pub use certificate::{Refusal, Verified, check};
 pub use merit::{Imbalance, Outcome};
-pub use problem::{Plan, Problem, ProblemError, Resource, Setting, State, TierRef};
+pub use problem::{Plan, Problem, ProblemError, Resource, Setting, State, TierRef, DURATION_MAX_S};
 pub use reason::Reason;

@@ -11,6 +11,10 @@ use gridaccord_model::{
     codec_enum, codec_struct,
 };
 
+mod check;
+
+pub use check::{DEPOSIT_MAX, GenesisError, PRICE_CAP_MAX, SEATS_MAX};
+
 /// Members in genesis.
 pub const MEMBERS_MAX: usize = 1_024;
 /// Validators in genesis.

@@ -23,6 +23,7 @@ pub mod event;
 pub mod draw;
 pub mod trust;
 pub mod settle;
+pub mod memory;
 mod store;
 mod apply;
 

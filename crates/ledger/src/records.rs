@@ -18,8 +18,8 @@ use crate::{
     Digest,
     genesis::{Clock, Market, NAME_MAX, Role, Thresholds, Trust},
     state::{BodyId, Key},
-    store::Stored,
 };
+use commonware_codec::Encode;
 use commonware_cryptography::ed25519;
 use gridaccord_model::{
     GateId, Joules, MemberId, Money, Need, OwnerId, Price, TimeMs, TimeS, Watts,
@@ -33,6 +33,12 @@ pub const PARTS_MAX: usize = 4_096;
 pub const ROSTER_PAGE: usize = 90;
 /// Gates that live at one time.
 pub const LIVE_GATES_MAX: u64 = 64;
+
+/// A type that is kept as a record. Tags are never reused.
+pub trait Stored: Encode + commonware_codec::Read<Cfg = ()> {
+    /// First byte of the record.
+    const TAG: u8;
+}
 
 macro_rules! stored {
     ($($name:path = $tag:literal),* $(,)?) => {

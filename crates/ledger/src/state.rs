@@ -3,7 +3,7 @@
 //! Records are what light clients get proofs of; bodies (offers, answers) are append-only and named by
 //! records. Keys are addressed, never iterated.
 
-use crate::Digest;
+use crate::{Digest, records::Stored};
 use bytes::BufMut;
 use commonware_codec::{
     Buf, DecodeExt as _, Encode, Error, FixedSize, Read as CodecRead, ReadExt as _, Write,
@@ -16,6 +16,8 @@ use std::collections::BTreeSet;
 pub const RECORD_SIZE: usize = 192;
 /// Bytes a record can carry.
 pub const RECORD_PAYLOAD_MAX: usize = RECORD_SIZE - 4;
+/// Version of the record encoding.
+const VERSION: u8 = 1;
 /// Largest body.
 pub const BODY_SIZE_MAX: u32 = 2 * 1024 * 1024;
 
@@ -56,28 +58,28 @@ gridaccord_model::codec_newtype!(Key, [u8; 32]);
 pub struct Record([u8; RECORD_SIZE]);
 
 impl Record {
-    /// Packs a value under a tag.
+    /// Packs a value under its type's tag.
     ///
     /// # Panics
     /// When the value encodes to more than [`RECORD_PAYLOAD_MAX`] bytes: record types are bounded by design.
     #[must_use]
-    pub fn pack(tag: u8, value: &impl Encode) -> Self {
+    pub fn of<T: Stored>(value: &T) -> Self {
         let payload = value.encode();
         assert!(payload.len() <= RECORD_PAYLOAD_MAX, "a record type outgrew its bound");
         let length = u16::try_from(payload.len()).expect("bounded above");
         let mut bytes = [0; RECORD_SIZE];
-        bytes[0] = tag;
-        bytes[1] = 1;
+        bytes[0] = T::TAG;
+        bytes[1] = VERSION;
         bytes[2..4].copy_from_slice(&length.to_be_bytes());
         let (_, tail) = bytes.split_at_mut(4);
         tail[..payload.len()].copy_from_slice(&payload);
         Self(bytes)
     }
 
-    /// Unpacks a value packed under `tag`; `None` where tag, version or bytes are not of that type.
+    /// The value; `None` where tag, version or bytes are not of that type.
     #[must_use]
-    pub fn unpack<T: CodecRead<Cfg = ()>>(&self, tag: u8) -> Option<T> {
-        if self.0[0] != tag || self.0[1] != 1 {
+    pub fn value<T: Stored>(&self) -> Option<T> {
+        if self.0[0] != T::TAG || self.0[1] != VERSION {
             return None;
         }
         let length = usize::from(u16::from_be_bytes([self.0[2], self.0[3]]));

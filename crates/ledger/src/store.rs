@@ -3,20 +3,16 @@
 //! A record that the caller has not loaded stops the step that needs it with [`Stop`]; the next step still
 //! runs, so that one round of loading serves as many steps as possible.
 
-use crate::state::{BodyId, Key, Lookup, Missing, Read, Record};
+use crate::{
+    records::Stored,
+    state::{BodyId, Key, Lookup, Missing, Read, Record},
+};
 use bytes::Bytes;
-use commonware_codec::Encode;
 use std::collections::BTreeMap;
 
 /// A step could not run: something it reads is not loaded. What it was stands in [`Store::missing`].
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Stop;
-
-/// A type that is kept as a record. Tags are never reused.
-pub(crate) trait Stored: Encode + commonware_codec::Read<Cfg = ()> {
-    /// First byte of the record.
-    const TAG: u8;
-}
 
 /// Loaded state under this block's writes.
 #[derive(Debug)]
@@ -50,8 +46,7 @@ impl<'a, R: Read> Store<'a, R> {
                 Lookup::Present(record) => Some(record),
             },
         };
-        Ok(record
-            .map(|record| record.unpack(T::TAG).expect("records are written by this crate alone")))
+        Ok(record.map(|record| record.value().expect("records are written by this crate alone")))
     }
 
     /// The value under a key that an earlier step wrote.
@@ -94,7 +89,7 @@ impl<'a, R: Read> Store<'a, R> {
 
     /// Writes a value.
     pub(crate) fn put<T: Stored>(&mut self, key: Key, value: &T) {
-        self.changes.insert(key, Some(Record::pack(T::TAG, value)));
+        self.changes.insert(key, Some(Record::of(value)));
     }
 
     /// Appends a body and gives back its name.

@@ -6,7 +6,6 @@ use crate::{
     genesis::Genesis,
     records::{Account, Head, Member, Owner, Params, Pot, PotName, Rules, key},
     state::Record,
-    store::Stored,
 };
 use gridaccord_model::{GateId, Joules, MemberId, Money};
 
@@ -24,8 +23,8 @@ pub(super) fn outcome(genesis: &Genesis, block: &Block) -> Outcome {
         members: u16::try_from(genesis.members.len()).expect("the list is bounded"),
         owners,
     };
-    put(key::params(), pack(&params));
-    put(key::rules(), pack(&Rules { trust: genesis.trust, thresholds: genesis.thresholds }));
+    put(key::params(), Record::of(&params));
+    put(key::rules(), Record::of(&Rules { trust: genesis.trust, thresholds: genesis.thresholds }));
     let head = Head {
         height: block.height,
         timestamp: block.timestamp,
@@ -34,7 +33,7 @@ pub(super) fn outcome(genesis: &Genesis, block: &Block) -> Outcome {
         live: 0,
         turnover: Money::ZERO,
     };
-    put(key::head(), pack(&head));
+    put(key::head(), Record::of(&head));
     for (id, member) in (0u16..).map(MemberId).zip(&genesis.members) {
         let record = Member {
             name: member.name.clone(),
@@ -43,7 +42,7 @@ pub(super) fn outcome(genesis: &Genesis, block: &Block) -> Outcome {
             key: member.key.clone(),
             nonce: 0,
         };
-        put(key::member(id), pack(&record));
+        put(key::member(id), Record::of(&record));
         let account = Account {
             balance: member.deposit,
             stake: member.stake,
@@ -51,15 +50,14 @@ pub(super) fn outcome(genesis: &Genesis, block: &Block) -> Outcome {
             injected: Joules::ZERO,
             absorbed: Joules::ZERO,
         };
-        put(key::account(id), pack(&account));
-        put(key::owner(member.owner), pack(&Owner { index_ppm: genesis.trust.index_start_ppm }));
+        put(key::account(id), Record::of(&account));
+        put(
+            key::owner(member.owner),
+            Record::of(&Owner { index_ppm: genesis.trust.index_start_ppm }),
+        );
     }
     for name in [PotName::Remainder, PotName::Losses, PotName::Slashed] {
-        put(key::pot(name), pack(&Pot::default()));
+        put(key::pot(name), Record::of(&Pot::default()));
     }
     outcome
-}
-
-fn pack<T: Stored>(value: &T) -> Record {
-    Record::pack(T::TAG, value)
 }
