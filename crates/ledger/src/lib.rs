@@ -24,6 +24,7 @@ pub mod draw;
 pub mod trust;
 pub mod settle;
 pub mod memory;
+pub mod survey;
 mod store;
 mod apply;
 

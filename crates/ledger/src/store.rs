@@ -4,10 +4,12 @@
 //! runs, so that one round of loading serves as many steps as possible.
 
 use crate::{
-    records::Stored,
+    gate::{Gate, Seat},
+    records::{Part, ROSTER_PAGE, Roster, Stored, key},
     state::{BodyId, Key, Lookup, Missing, Read, Record},
 };
 use bytes::Bytes;
+use gridaccord_model::{GateId, MemberId};
 use std::collections::BTreeMap;
 
 /// A step could not run: something it reads is not loaded. What it was stands in [`Store::missing`].
@@ -85,6 +87,24 @@ impl<'a, R: Read> Store<'a, R> {
             }
         }
         if found.len() == ids.len() { Ok(found) } else { Err(Stop) }
+    }
+
+    /// Everybody's part in a gate, in order of entry.
+    pub(crate) fn parts(&mut self, gate: &Gate) -> Result<Vec<(MemberId, Part)>, Stop> {
+        let pages = usize::from(gate.book.participants).div_ceil(ROSTER_PAGE);
+        let keys: Vec<_> = (0u16..).take(pages).map(|page| key::roster(gate.id, page)).collect();
+        let rosters: Vec<Roster> = self.get_all(&keys)?;
+        let members: Vec<MemberId> =
+            rosters.into_iter().flat_map(|page| page.members.into_inner()).collect();
+        let keys: Vec<_> = members.iter().map(|member| key::part(gate.id, *member)).collect();
+        let parts: Vec<Part> = self.get_all(&keys)?;
+        Ok(members.into_iter().zip(parts).collect())
+    }
+
+    /// A gate's first `count` seats.
+    pub(crate) fn seats(&mut self, gate: GateId, count: u16) -> Result<Vec<Seat>, Stop> {
+        let keys: Vec<_> = (0..count).map(|position| key::seat(gate, position)).collect();
+        self.get_all(&keys)
     }
 
     /// Writes a value.

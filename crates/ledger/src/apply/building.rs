@@ -91,7 +91,7 @@ impl<R: Read> Run<'_, R> {
 
     /// Rules B1 and B6.
     fn seat_of(&mut self, gate: GateId, count: u16, builder: MemberId) -> Step<(u16, Seat)> {
-        let seats = self.seats(gate, count)?;
+        let seats = self.store.seats(gate, count)?;
         match (0u16..).zip(seats).find(|(_, seat)| seat.member == builder) {
             None => Ok(Err(Refusal::NoSeat(builder))),
             Some((_, seat)) if seat.verdict == (Verdict::Equivocated {}) => {
@@ -150,7 +150,7 @@ impl<R: Read> Run<'_, R> {
     fn build_problem(&mut self, gate: &Gate) -> Result<Problem, Stop> {
         let mut offerers: Vec<(MemberId, BodyId)> = Vec::new();
         let mut needs: Vec<(MemberId, Need)> = Vec::new();
-        for (member, part) in self.parts(gate)? {
+        for (member, part) in self.store.parts(gate)? {
             offerers.extend(part.offer.map(|body| (member, body)));
             needs.extend(part.need.map(|need| (member, need)));
         }
@@ -179,7 +179,7 @@ impl<R: Read> Run<'_, R> {
 
     /// Best verified answer wins; wagers come to what they earned.
     pub(super) fn decide(&mut self, mut gate: Gate, revealed: Revealed) -> Result<Gate, Stop> {
-        let seats = self.seats(gate.id, revealed.seats)?;
+        let seats = self.store.seats(gate.id, revealed.seats)?;
         let best = trust::best(&seats, self.rules.trust.epsilon_ppb)
             .and_then(|position| seats.get(position));
         let Some((seat, score, body)) = best.and_then(valid_answer) else {

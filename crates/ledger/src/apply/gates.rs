@@ -6,7 +6,7 @@ use crate::{
     draw::{Bidder, draw},
     event::Event,
     gate::{Book, Failure, Gate, Open, Phase, Seat, Verdict},
-    records::{Account, LIVE_GATES_MAX, Member, Owner, Part, ROSTER_PAGE, Roster, key, slot},
+    records::{Account, LIVE_GATES_MAX, Member, Owner, key, slot},
     state::Read,
     store::Stop,
     trust,
@@ -91,6 +91,7 @@ impl<R: Read> Run<'_, R> {
 
     fn bidders(&mut self, gate: &Gate) -> Result<Vec<Bidder>, Stop> {
         let wagers: Vec<(MemberId, u64)> = self
+            .store
             .parts(gate)?
             .into_iter()
             .filter(|(_, part)| part.wager > 0)
@@ -111,18 +112,6 @@ impl<R: Read> Run<'_, R> {
                 index_ppm: owner.index_ppm,
             })
             .collect())
-    }
-
-    /// Everybody's part in a gate, in order of entry.
-    pub(super) fn parts(&mut self, gate: &Gate) -> Result<Vec<(MemberId, Part)>, Stop> {
-        let pages = usize::from(gate.book.participants).div_ceil(ROSTER_PAGE);
-        let keys: Vec<_> = (0u16..).take(pages).map(|page| key::roster(gate.id, page)).collect();
-        let rosters: Vec<Roster> = self.store.get_all(&keys)?;
-        let members: Vec<MemberId> =
-            rosters.into_iter().flat_map(|page| page.members.into_inner()).collect();
-        let keys: Vec<_> = members.iter().map(|member| key::part(gate.id, *member)).collect();
-        let parts: Vec<Part> = self.store.get_all(&keys)?;
-        Ok(members.into_iter().zip(parts).collect())
     }
 
     /// Open → Closed at gate closure; Decided → Dispatched at the interval's start; what is undecided by then
@@ -176,7 +165,7 @@ impl<R: Read> Run<'_, R> {
         if let Phase::Drawn { drawn } = gate.phase
             && drawn.complete(height)
         {
-            let seats = self.seats(gate.id, drawn.seats)?;
+            let seats = self.store.seats(gate.id, drawn.seats)?;
             let open = seats
                 .iter()
                 .filter(|seat| seat.commitment.is_some() && seat.verdict == Verdict::Waiting {});
@@ -205,7 +194,7 @@ impl<R: Read> Run<'_, R> {
     pub(super) fn fail(&mut self, mut gate: Gate, reason: Failure) -> Result<Gate, Stop> {
         match gate.phase {
             Phase::Open { .. } | Phase::Closed { .. } => {
-                for (member, part) in self.parts(&gate)? {
+                for (member, part) in self.store.parts(&gate)? {
                     self.release(member, part.wager)?;
                 }
             }
@@ -214,7 +203,7 @@ impl<R: Read> Run<'_, R> {
                 self.release_seats(&gate, committed.seats)?;
             }
             Phase::Committed { committed } => {
-                let seats = self.seats(gate.id, committed.seats)?;
+                let seats = self.store.seats(gate.id, committed.seats)?;
                 self.settle_wagers(&gate, &seats)?;
             }
             Phase::Decided { .. }
@@ -229,22 +218,13 @@ impl<R: Read> Run<'_, R> {
 
     /// A late gate may be the network's fault, so silence costs nothing; a false answer still does.
     fn release_seats(&mut self, gate: &Gate, count: u16) -> Result<(), Stop> {
-        let seats = self.seats(gate.id, count)?;
+        let seats = self.store.seats(gate.id, count)?;
         let (silent, spoken): (Vec<Seat>, Vec<Seat>) =
             seats.into_iter().partition(|seat| seat.verdict == Verdict::Waiting {});
         for seat in silent {
             self.release(seat.member, seat.wager)?;
         }
         self.settle_wagers(gate, &spoken)
-    }
-
-    pub(super) fn seats(
-        &mut self,
-        gate: gridaccord_model::GateId,
-        count: u16,
-    ) -> Result<Vec<Seat>, Stop> {
-        let keys: Vec<_> = (0..count).map(|position| key::seat(gate, position)).collect();
-        self.store.get_all(&keys)
     }
 
     fn release(&mut self, member: MemberId, wager: u64) -> Result<(), Stop> {

@@ -17,7 +17,7 @@ impl<R: Read> Run<'_, R> {
     pub(super) fn settle(&mut self, mut gate: Gate, metered: Metered) -> Result<Gate, Stop> {
         let decision: Decision = self.store.get(&key::decision(gate.id))?;
         let participants = self.participants(&gate)?;
-        let seats = self.seats(gate.id, metered.seats)?;
+        let seats = self.store.seats(gate.id, metered.seats)?;
         let epsilon_ppb = self.rules.trust.epsilon_ppb;
         let builders: Vec<MemberId> = seats
             .iter()
@@ -37,7 +37,7 @@ impl<R: Read> Run<'_, R> {
     }
 
     fn participants(&mut self, gate: &Gate) -> Result<Vec<Participant>, Stop> {
-        let parts = self.parts(gate)?;
+        let parts = self.store.parts(gate)?;
         let keys: Vec<_> = parts.iter().map(|(member, _)| key::member(*member)).collect();
         let members: Vec<Member> = self.store.get_all(&keys)?;
         let market = parts.into_iter().zip(members).filter_map(|((member, part), record)| {

@@ -1,0 +1,230 @@
+//! A simulated bus: one plant per member, and a tie that carries whatever the others leave.
+//!
+//! Everything is a step function of ledger time, so that energy is an exact sum of watts × seconds and a run
+//! repeats to the joule whatever the machine's speed.
+
+use crate::{Device, Energy, Health};
+use gridaccord_model::{Interval, Joules, MemberId, TimeS, Watts};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+/// What stands at a member's connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PlantKind {
+    /// Injects up to its capacity; nothing without a set point (retreat).
+    Source,
+    /// Takes its capacity unless a set point sheds some of it.
+    Load,
+    /// Keeps the balance: injects what the others lack, absorbs what they leave (unity).
+    Tie,
+}
+
+/// One member's simulated equipment.
+#[derive(Clone, Debug)]
+pub struct Plant {
+    /// What it is.
+    pub kind: PlantKind,
+    /// From each time on, what a source could inject or a load would take; at least 0 W, and 0 W before the first.
+    pub capacity: BTreeMap<TimeS, Watts>,
+    /// When it is lost.
+    pub outages: Vec<Range<TimeS>>,
+}
+
+#[derive(Debug)]
+struct Connection {
+    plant: Plant,
+    /// Set points by the start of the interval they are for.
+    set_points: BTreeMap<TimeS, (Watts, TimeS)>,
+    /// How far its device has been told the time.
+    clock: TimeS,
+}
+
+/// The bus that all simulated devices of a campus are connected to. Clones are the same bus.
+#[derive(Clone, Debug, Default)]
+pub struct SimulatedBus(Arc<Mutex<BTreeMap<MemberId, Connection>>>);
+
+impl SimulatedBus {
+    /// Connects a member's plant and gives back its device.
+    #[must_use]
+    pub fn connect(&self, member: MemberId, plant: Plant) -> SimulatedDevice {
+        let connection = Connection { plant, set_points: BTreeMap::new(), clock: TimeS::ZERO };
+        self.with(|connections| connections.insert(member, connection));
+        SimulatedDevice { bus: self.clone(), member }
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&mut BTreeMap<MemberId, Connection>) -> T) -> T {
+        // A panic elsewhere leaves whole values here: every change is a single insertion.
+        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// One member's device on a [`SimulatedBus`].
+#[derive(Debug)]
+pub struct SimulatedDevice {
+    bus: SimulatedBus,
+    member: MemberId,
+}
+
+impl Device for SimulatedDevice {
+    fn tick(&mut self, now: TimeS) {
+        self.bus.with(|connections| {
+            if let Some(connection) = connections.get_mut(&self.member) {
+                connection.clock = connection.clock.max(now);
+            }
+        });
+    }
+
+    fn health(&self) -> Health {
+        self.bus.with(|connections| {
+            let Some(connection) = connections.get(&self.member) else {
+                return Health::Lost { since: TimeS::ZERO };
+            };
+            let outage =
+                connection.plant.outages.iter().find(|outage| outage.contains(&connection.clock));
+            outage.map_or(Health::Ready, |outage| Health::Lost { since: outage.start })
+        })
+    }
+
+    fn apply(&mut self, power: Watts, interval: Interval) {
+        self.bus.with(|connections| {
+            if let Some(connection) = connections.get_mut(&self.member) {
+                connection.set_points.insert(interval.start, (power, interval.end()));
+            }
+        });
+    }
+
+    fn measure(&self, interval: Interval) -> Option<Energy> {
+        self.bus.with(|connections| {
+            let own = connections.get(&self.member)?;
+            if own.plant.kind != PlantKind::Tie {
+                return Some(own.energy(interval));
+            }
+            // The tie carries what the others leave: its meter is right once they all lived to the end.
+            let late = connections.values().any(|connection| connection.clock < interval.end());
+            (!late).then(|| tie_energy(connections, interval))
+        })
+    }
+}
+
+fn tie_energy(connections: &BTreeMap<MemberId, Connection>, interval: Interval) -> Energy {
+    let others: Vec<&Connection> =
+        connections.values().filter(|connection| connection.plant.kind != PlantKind::Tie).collect();
+    let edges: BTreeSet<TimeS> =
+        others.iter().flat_map(|connection| connection.edges(interval)).collect();
+    sum_steps(edges, interval, |time| {
+        Watts(
+            others
+                .iter()
+                .fold(0i64, |sum, connection| sum.saturating_sub(connection.power(time).0)),
+        )
+    })
+}
+
+impl Connection {
+    /// Net injection at a time.
+    fn power(&self, time: TimeS) -> Watts {
+        let capacity =
+            self.plant.capacity.range(..=time).next_back().map_or(Watts::ZERO, |(_, power)| *power);
+        if self.plant.outages.iter().any(|outage| outage.contains(&time)) {
+            return Watts::ZERO;
+        }
+        let held =
+            self.set_points.range(..=time).next_back().filter(|(_, (_, until))| time < *until);
+        match (self.plant.kind, held.map(|(_, (power, _))| *power)) {
+            (PlantKind::Source, held) => held.unwrap_or(Watts::ZERO).clamp(Watts::ZERO, capacity),
+            (PlantKind::Load, Some(power)) => power.clamp(Watts(-capacity.0), Watts::ZERO),
+            (PlantKind::Load, None) => Watts(-capacity.0),
+            (PlantKind::Tie, _) => Watts::ZERO,
+        }
+    }
+
+    fn energy(&self, interval: Interval) -> Energy {
+        sum_steps(self.edges(interval).collect(), interval, |time| self.power(time))
+    }
+
+    /// Times within the interval at which its power can change.
+    fn edges(&self, interval: Interval) -> impl Iterator<Item = TimeS> {
+        let capacity = self.plant.capacity.keys().copied();
+        let outages = self.plant.outages.iter().flat_map(|outage| [outage.start, outage.end]);
+        let set_points = self.set_points.iter().flat_map(|(start, (_, until))| [*start, *until]);
+        capacity
+            .chain(outages)
+            .chain(set_points)
+            .filter(move |time| (interval.start..interval.end()).contains(time))
+    }
+}
+
+/// Sums a step function over an interval; `edges` are the times at which it may step.
+fn sum_steps(
+    mut edges: BTreeSet<TimeS>,
+    interval: Interval,
+    power: impl Fn(TimeS) -> Watts,
+) -> Energy {
+    edges.insert(interval.start);
+    let starts: Vec<TimeS> = edges.into_iter().collect();
+    let ends = starts.iter().skip(1).copied().chain([interval.end()]);
+    let mut energy = Energy::default();
+    for (start, end) in starts.iter().zip(ends) {
+        let seconds = u32::try_from(end.0.saturating_sub(start.0)).unwrap_or(u32::MAX);
+        let joules = power(*start).over(seconds).unwrap_or(Joules::ZERO);
+        if joules < Joules::ZERO {
+            energy.absorbed.0 = energy.absorbed.0.saturating_sub(joules.0);
+        } else {
+            energy.injected.0 = energy.injected.0.saturating_add(joules.0);
+        }
+    }
+    energy
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: Interval = Interval { start: TimeS(3_600), duration_s: 3_600 };
+
+    fn plant(kind: PlantKind, power_w: i64) -> Plant {
+        Plant { kind, capacity: BTreeMap::from([(TimeS(0), Watts(power_w))]), outages: Vec::new() }
+    }
+
+    #[test]
+    fn a_source_without_a_set_point_retreats_and_a_load_goes_on() {
+        let bus = SimulatedBus::default();
+        let source = bus.connect(MemberId(0), plant(PlantKind::Source, 100));
+        let load = bus.connect(MemberId(1), plant(PlantKind::Load, 40));
+        assert_eq!(source.measure(HOUR), Some(Energy::default()));
+        assert_eq!(load.measure(HOUR).unwrap().absorbed, Joules(40 * 3_600));
+    }
+
+    #[test]
+    fn an_outage_cuts_the_energy_and_the_tie_carries_the_rest() {
+        let bus = SimulatedBus::default();
+        let outages = vec![TimeS(3_600 + 900)..TimeS(99_999)];
+        let mut source =
+            bus.connect(MemberId(0), Plant { outages, ..plant(PlantKind::Source, 100) });
+        let mut load = bus.connect(MemberId(1), plant(PlantKind::Load, 40));
+        let mut tie = bus.connect(MemberId(2), plant(PlantKind::Tie, 0));
+        source.apply(Watts(60), HOUR);
+        load.apply(Watts(-40), HOUR);
+        source.tick(TimeS(7_200));
+        load.tick(TimeS(7_100));
+        tie.tick(TimeS(7_200));
+        assert_eq!(tie.measure(HOUR), None, "the load has not lived to the end");
+        load.tick(TimeS(7_200));
+        assert_eq!(source.health(), Health::Lost { since: TimeS(4_500) });
+        assert_eq!(source.measure(HOUR).unwrap().injected, Joules(60 * 900));
+        let tied = tie.measure(HOUR).unwrap();
+        assert_eq!((tied.absorbed, tied.injected), (Joules(20 * 900), Joules(40 * 2_700)));
+    }
+
+    #[test]
+    fn a_set_point_ends_by_itself_and_never_exceeds_capacity() {
+        let bus = SimulatedBus::default();
+        let mut source = bus.connect(MemberId(0), plant(PlantKind::Source, 100));
+        source.apply(Watts(250), HOUR);
+        let two_hours = Interval { duration_s: 7_200, ..HOUR };
+        assert_eq!(source.measure(two_hours).unwrap().injected, Joules(100 * 3_600));
+    }
+}
