@@ -1,1 +1,329 @@
-//! One member's automation.
+//! One member's automation: it watches the ledger, offers and wagers by its rulebook, builds when drawn, takes
+//! its own set point and reports its own meter.
+//!
+//! An [`Agent`] is a step function: finalised blocks in, signed commands out. It holds no clock, socket or
+//! thread, so the same agent runs inside a validator, behind the HTTP interface, and in simulation. What it
+//! believes it learnt from finalised blocks alone; what it asks for counts only once the ledger says so.
+
+pub mod builder;
+pub mod outbox;
+pub mod rulebook;
+mod view;
+
+pub use builder::{Builder, Honest, Seated};
+pub use rulebook::Rulebook;
+
+use commonware_codec::Encode as _;
+use commonware_cryptography::{Hasher as _, Sha256, ed25519};
+use gridaccord_field::{Device, Health};
+use gridaccord_ledger::{Command, Digest, Event, Role, SignedCommand, survey::Survey};
+use gridaccord_model::{
+    CostCurve, GateId, Interval, MemberId, Offer, Price, TimeS, Watts, codec::Bounded,
+};
+use outbox::Outbox;
+use std::{collections::BTreeMap, sync::Arc};
+use view::{GateView, Stage};
+use zeroize::Zeroizing;
+
+/// Who an agent acts for, and what it must know of the chain.
+#[derive(Debug)]
+pub struct Identity {
+    /// The chain's id.
+    pub chain: Digest,
+    /// The member.
+    pub member: MemberId,
+    /// Signs its commands.
+    pub key: ed25519::PrivateKey,
+    /// Every member's role: the utility's resource is a tie.
+    pub roles: Arc<BTreeMap<MemberId, Role>>,
+    /// Highest price that is settled.
+    pub price_cap: Price,
+}
+
+/// What an agent is shown of one finalised block.
+#[derive(Clone, Copy, Debug)]
+pub struct Observed<'a> {
+    /// Its height.
+    pub height: u64,
+    /// Its ledger time.
+    pub now: TimeS,
+    /// What happened.
+    pub events: &'a [Event],
+    /// Its commands; empty where the agent is only shown events.
+    pub commands: &'a [SignedCommand],
+}
+
+/// One member's automation.
+pub struct Agent {
+    identity: Identity,
+    rulebook: Box<dyn Rulebook>,
+    builder: Box<dyn Builder>,
+    device: Box<dyn Device>,
+    gates: BTreeMap<GateId, GateView>,
+    outbox: Outbox,
+    health: Health,
+    /// Set point of the last plan that was in force: what holds while there is none.
+    last_safe: Option<Watts>,
+}
+
+impl core::fmt::Debug for Agent {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Agent")
+            .field("member", &self.identity.member)
+            .field("gates", &self.gates.len())
+            .finish()
+    }
+}
+
+impl Agent {
+    /// An agent that knows nothing of the chain yet; see [`Agent::resume`].
+    #[must_use]
+    pub fn new(
+        identity: Identity,
+        rulebook: Box<dyn Rulebook>,
+        builder: Box<dyn Builder>,
+        device: Box<dyn Device>,
+    ) -> Self {
+        Self {
+            identity,
+            rulebook,
+            builder,
+            device,
+            gates: BTreeMap::new(),
+            outbox: Outbox::default(),
+            health: Health::Ready,
+            last_safe: None,
+        }
+    }
+
+    /// Takes up where the chain stands: after a restart, or when joining late.
+    pub fn resume(&mut self, survey: &Survey) -> Vec<SignedCommand> {
+        self.device.tick(survey.head.now);
+        self.health = self.device.health();
+        self.outbox.restart(survey.member.as_ref().map_or(0, |member| member.nonce));
+        let member = self.identity.member;
+        self.gates = survey
+            .gates
+            .iter()
+            .map(|gate| (gate.gate.id, GateView::of_survey(gate, member)))
+            .collect();
+
+        let mut commands = Vec::new();
+        for id in self.gates.keys().copied().collect::<Vec<_>>() {
+            commands.extend(self.take_up(id));
+        }
+        self.send(survey.head.height, commands)
+    }
+
+    /// Shows a finalised block; gives back the commands to submit, some of them perhaps again.
+    pub fn observe(&mut self, block: &Observed<'_>) -> Vec<SignedCommand> {
+        self.device.tick(block.now);
+        self.builder.see(block.commands);
+        let mut commands = Vec::new();
+        for event in block.events {
+            commands.extend(self.react(event));
+        }
+        commands.extend(self.follow_health());
+        commands.extend(self.report_readings(block.now));
+        self.send(block.height, commands)
+    }
+
+    /// Tells the agent that the ledger used up one of its member's nonces, and for which command.
+    pub fn confirm(&mut self, nonce: u64, id: Digest) {
+        let Identity { chain, member, key, .. } = &self.identity;
+        self.outbox.confirm(nonce, id, |nonce, command| {
+            SignedCommand::sign(chain, key, *member, nonce, command)
+        });
+    }
+
+    /// The member it acts for.
+    #[must_use]
+    pub const fn member(&self) -> MemberId {
+        self.identity.member
+    }
+
+    fn send(&mut self, height: u64, commands: Vec<Command>) -> Vec<SignedCommand> {
+        let Identity { chain, member, key, .. } = &self.identity;
+        self.outbox.send(height, commands, |nonce, command| {
+            SignedCommand::sign(chain, key, *member, nonce, command)
+        })
+    }
+
+    fn react(&mut self, event: &Event) -> Vec<Command> {
+        let me = self.identity.member;
+        match event {
+            Event::Opened { gate, interval, wager_min, .. } => {
+                self.gates.insert(*gate, GateView::new(*interval, *wager_min));
+                self.enter(*gate)
+            }
+            Event::Offered { gate, member, offer } => {
+                self.with_gate(*gate, |view| view.offers.insert(*member, offer.clone()));
+                Vec::new()
+            }
+            Event::Needed { gate, member, need } => {
+                self.with_gate(*gate, |view| view.needs.insert(*member, need.clone()));
+                Vec::new()
+            }
+            Event::Closed { gate, .. } => {
+                self.with_gate(*gate, |view| view.stage = Stage::Closed);
+                Vec::new()
+            }
+            Event::Drawn { gate, builders } if builders.contains(&me) => {
+                self.with_gate(*gate, |view| view.seated = true);
+                self.build(*gate, |builder, seat| builder.commit(seat))
+            }
+            Event::CommitsEnded { gate }
+                if self.gates.get(gate).is_some_and(|view| view.seated) =>
+            {
+                self.build(*gate, |builder, seat| builder.reveal(seat))
+            }
+            Event::Decided { gate, set_points, .. } => {
+                let own = set_points.iter().find(|set_point| set_point.member == me);
+                self.with_gate(*gate, |view| view.set_point = own.map(|set_point| set_point.power));
+                Vec::new()
+            }
+            Event::Dispatched { gate } => {
+                self.with_gate(*gate, |view| view.stage = Stage::Dispatched);
+                self.take_set_point(*gate);
+                Vec::new()
+            }
+            Event::Read { gate, member, .. } if *member == me => {
+                self.with_gate(*gate, |view| view.stage = Stage::Read);
+                Vec::new()
+            }
+            Event::Settled { gate, .. } => {
+                self.gates.remove(gate);
+                Vec::new()
+            }
+            Event::Failed { gate, .. } => {
+                self.hold_last_safe(*gate);
+                Vec::new()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn with_gate<T>(&mut self, gate: GateId, act: impl FnOnce(&mut GateView) -> T) {
+        if let Some(view) = self.gates.get_mut(&gate) {
+            act(view);
+        }
+    }
+
+    /// What the rulebook does about a gate that opened: offer, need, wager.
+    fn enter(&self, gate: GateId) -> Vec<Command> {
+        let Some(view) = self.gates.get(&gate) else {
+            return Vec::new();
+        };
+        let offer = self.offer(gate, view.interval).map(|offer| Command::Offer { gate, offer });
+        let need = self.rulebook.need(gate, view.interval).map(|need| Command::Need { gate, need });
+        let wager =
+            self.rulebook.wager(gate, view.wager_min).map(|tokens| Command::Wager { gate, tokens });
+        offer.into_iter().chain(need).chain(wager).collect()
+    }
+
+    /// What the member offers: nothing of a resource that is lost.
+    fn offer(&self, gate: GateId, interval: Interval) -> Option<Offer> {
+        let offer = self.rulebook.offer(gate, interval)?;
+        Some(match self.health {
+            Health::Ready => offer,
+            Health::Lost { .. } => Offer {
+                power_min: Watts::ZERO,
+                power_max: Watts::ZERO,
+                cost: CostCurve::Blocks { blocks: Bounded::default() },
+            },
+        })
+    }
+
+    /// Offers again, for every gate still open, when the device was lost or came back.
+    fn follow_health(&mut self) -> Vec<Command> {
+        let health = self.device.health();
+        if health == self.health {
+            return Vec::new();
+        }
+        self.health = health;
+        let open = self.gates.iter().filter(|(_, view)| view.stage == Stage::Open);
+        open.filter_map(|(gate, view)| {
+            Some(Command::Offer { gate: *gate, offer: self.offer(*gate, view.interval)? })
+        })
+        .collect()
+    }
+
+    fn build(
+        &mut self,
+        gate: GateId,
+        step: impl FnOnce(&mut dyn Builder, &Seated<'_>) -> Vec<Command>,
+    ) -> Vec<Command> {
+        let Some(problem) = self.gates.get(&gate).and_then(|view| view.problem(&self.identity))
+        else {
+            return Vec::new();
+        };
+        let Identity { chain, member, .. } = &self.identity;
+        let seat =
+            Seated { chain, gate, member: *member, problem: &problem, salt: self.salt(gate) };
+        step(self.builder.as_mut(), &seat)
+    }
+
+    /// Salt of the member's commitment in a gate: secret as its key, and the same after a restart, so that a
+    /// builder that comes back can still reveal.
+    fn salt(&self, gate: GateId) -> [u8; 32] {
+        let secret = Zeroizing::new(self.identity.key.encode().to_vec());
+        let mut hasher = Sha256::default();
+        hasher.update(b"gridaccord/salt/v1");
+        hasher.update(&secret);
+        hasher.update(&(self.identity.chain, gate).encode());
+        hasher.finalize().1.0
+    }
+
+    fn take_set_point(&mut self, gate: GateId) {
+        if let Some((power, interval)) =
+            self.gates.get(&gate).and_then(|view| Some((view.set_point?, view.interval)))
+        {
+            self.device.apply(power, interval);
+            self.last_safe = Some(power);
+        }
+    }
+
+    /// No plan for an interval: the last one that was in force holds.
+    fn hold_last_safe(&mut self, gate: GateId) {
+        if let (Some(view), Some(power)) = (self.gates.remove(&gate), self.last_safe) {
+            self.device.apply(power, view.interval);
+        }
+    }
+
+    fn report_readings(&mut self, now: TimeS) -> Vec<Command> {
+        let over = |view: &GateView| {
+            view.stage == Stage::Dispatched
+                && view.set_point.is_some()
+                && now >= view.interval.end()
+        };
+        let mut commands = Vec::new();
+        for (gate, view) in self.gates.iter_mut().filter(|(_, view)| over(view)) {
+            if let Some(energy) = self.device.measure(view.interval) {
+                view.stage = Stage::Read;
+                commands.push(Command::Reading {
+                    gate: *gate,
+                    injected: energy.injected,
+                    absorbed: energy.absorbed,
+                });
+            }
+        }
+        commands
+    }
+
+    /// What is still to do in a gate that was found on the way.
+    fn take_up(&mut self, gate: GateId) -> Vec<Command> {
+        let Some(view) = self.gates.get(&gate) else {
+            return Vec::new();
+        };
+        match view.stage {
+            Stage::Open if !view.entered => self.enter(gate),
+            Stage::Open | Stage::Closed | Stage::Read => Vec::new(),
+            Stage::ToCommit => self.build(gate, |builder, seat| builder.commit(seat)),
+            Stage::ToReveal => self.build(gate, |builder, seat| builder.reveal(seat)),
+            Stage::Dispatched => {
+                self.take_set_point(gate);
+                Vec::new()
+            }
+        }
+    }
+}

@@ -24,6 +24,15 @@ pub struct Receipt {
     pub result: Result<(), Refusal>,
 }
 
+impl Receipt {
+    /// Whether the command used up its author's nonce: taken, or refused by a rule that leaves no doubt of the
+    /// author.
+    #[must_use]
+    pub fn used_nonce(&self) -> bool {
+        self.result.as_ref().err().is_none_or(Refusal::uses_nonce)
+    }
+}
+
 /// One member's set point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SetPoint {
