@@ -305,11 +305,19 @@ pub enum Failure {
     NoBuilders,
     /// No answer passed the checks.
     NoValidAnswer,
-    /// It was not decided by the start of its interval.
+    /// It was not decided by the start of its interval, or could not open in time.
     Late,
+    /// No dispatch balances its offers and needs: no builder could have an answer.
+    Infeasible,
 }
 
-codec_enum!(Failure { NoMarket = 0, NoBuilders = 1, NoValidAnswer = 2, Late = 3 });
+codec_enum!(Failure {
+    NoMarket = 0,
+    NoBuilders = 1,
+    NoValidAnswer = 2,
+    Late = 3,
+    Infeasible = 4,
+});
 
 impl core::fmt::Display for Failure {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
@@ -318,6 +326,7 @@ impl core::fmt::Display for Failure {
             Self::NoBuilders => "nobody wagered to build",
             Self::NoValidAnswer => "no builder's answer passed the checks",
             Self::Late => "it was not decided by the start of its interval",
+            Self::Infeasible => "no dispatch balances what was offered and needed",
         })
     }
 }

@@ -105,9 +105,11 @@ pub struct Head {
     pub live: u64,
     /// Settlement value of the gate settled last.
     pub turnover: Money,
+    /// Its price.
+    pub price: Option<Price>,
 }
 
-codec_struct!(Head { height, timestamp, now, next_gate, live, turnover });
+codec_struct!(Head { height, timestamp, now, next_gate, live, turnover, price });
 
 impl Head {
     /// The gates that have not ended, oldest first.

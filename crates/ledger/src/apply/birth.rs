@@ -32,6 +32,7 @@ pub(super) fn outcome(genesis: &Genesis, block: &Block) -> Outcome {
         next_gate: GateId(0),
         live: 0,
         turnover: Money::ZERO,
+        price: None,
     };
     put(key::head(), Record::of(&head));
     for (id, member) in (0u16..).map(MemberId).zip(&genesis.members) {

@@ -18,10 +18,12 @@ use crate::{
 use bytes::Bytes;
 use commonware_codec::DecodeExt as _;
 use gridaccord_dispatch::{Answer, Problem, Resource, Setting, State, check};
-use gridaccord_model::{GateId, MemberId, Need, Offer, codec::Bounded};
+use gridaccord_model::{GateId, MemberId, Need, Offer, Price, codec::Bounded};
 
-/// Number of the rule that refuses bytes which are no answer: `A0`.
+/// Rule A0: the bytes are no answer.
 const RULE_MALFORMED: u16 = 0;
+/// Rule A100: the price is further above the last settled gate's than genesis allows.
+const RULE_PRICE_RISE: u16 = 100;
 
 impl<R: Read> Run<'_, R> {
     pub(super) fn take_commitment(
@@ -114,6 +116,9 @@ impl<R: Read> Run<'_, R> {
             Err(_) => Verdict::Refused { rule: RULE_MALFORMED },
             Ok(answer) => match check(problem, &answer, gap_ppb) {
                 Err(refusal) => Verdict::Refused { rule: refusal.rule() },
+                Ok(verified) if !self.price_rise_allowed(verified.price) => {
+                    Verdict::Refused { rule: RULE_PRICE_RISE }
+                }
                 Ok(verified) => Verdict::Valid {
                     score: Score {
                         cost: verified.cost,
@@ -136,6 +141,16 @@ impl<R: Read> Run<'_, R> {
             Verdict::Waiting {} | Verdict::Equivocated {} => {}
         }
         Ok(verdict)
+    }
+
+    /// Loss threshold on the price (requirement C9).
+    fn price_rise_allowed(&self, price: Price) -> bool {
+        let rise_ppm = self.rules.thresholds.price_rise_ppm;
+        let Some(last) = self.head.price.filter(|_| rise_ppm > 0) else {
+            return true;
+        };
+        let rise = i128::from(price.0).saturating_sub(i128::from(last.0)).saturating_mul(1_000_000);
+        rise <= i128::from(last.0.unsigned_abs()).saturating_mul(i128::from(rise_ppm))
     }
 
     /// The gate's problem, as its closed book states it.

@@ -32,6 +32,7 @@ impl<R: Read> Run<'_, R> {
         let settlement = settle(terms, &participants, metered.winner, &builders);
         self.post(&gate, &settlement)?;
         self.head.turnover = settlement.turnover;
+        self.head.price = Some(decision.price);
         gate.phase = Phase::Settled { settled: metered.settle(settlement.turnover) };
         Ok(gate)
     }
