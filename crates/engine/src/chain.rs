@@ -1,0 +1,255 @@
+//! What a validator and a light client must agree on before anything is signed: the chain's identity, the
+//! validators in order, and the polynomial their votes are checked with.
+
+use crate::block::Block;
+use bytes::Bytes;
+use commonware_codec::{Decode as _, DecodeExt as _, Encode as _};
+use commonware_consensus::simplex::scheme::bls12381_threshold::vrf;
+use commonware_cryptography::{
+    bls12381::{
+        dkg::feldman_desmedt,
+        primitives::{
+            group,
+            sharing::{Mode, ModeVersion, Sharing},
+            variant::{MinSig, Variant},
+        },
+    },
+    ed25519,
+};
+use commonware_utils::{
+    N3f1, TryCollect as _,
+    ordered::{Quorum as _, Set},
+};
+use gridaccord_ledger::{Digest, Genesis, genesis::VALIDATORS_MAX};
+use rand_core::CryptoRng;
+use std::{collections::BTreeMap, num::NonZeroU32};
+use zeroize::Zeroizing;
+
+/// Key of a validator's node: names it on the network and in the order of validators.
+pub type PublicKey = ed25519::PublicKey;
+/// Signatures of votes and seeds: BLS12-381, signatures in G1 (48 bytes), keys in G2 (96 bytes).
+pub(crate) type Scheme = vrf::Scheme<PublicKey, MinSig>;
+/// The public key of the group, in G2.
+pub(crate) type GroupKey = <MinSig as Variant>::Public;
+/// The public polynomial that shares and the group key come from.
+pub(crate) type Polynomial = Sharing<MinSig>;
+
+/// Domain of every vote and seed; the chain's id follows it.
+const NAMESPACE: &[u8] = b"gridaccord/consensus/v1";
+/// Domain of connections between nodes; the chain's id follows it.
+const NETWORK_NAMESPACE: &[u8] = b"gridaccord/network/v1";
+/// Least number of validators: below it, not one fault is tolerated.
+pub const VALIDATORS_MIN: usize = 4;
+
+const _: () = assert!(VALIDATORS_MAX >= VALIDATORS_MIN);
+
+/// Why a genesis document cannot carry a chain.
+#[derive(Debug, thiserror::Error)]
+pub enum ChainError {
+    /// Too few validators.
+    #[error(
+        "genesis names {found} validators, at least {VALIDATORS_MIN} are needed: add validators"
+    )]
+    ValidatorsTooFew {
+        /// How many there are.
+        found: usize,
+    },
+    /// One key twice.
+    #[error("genesis names a validator key twice: give every validator its own key")]
+    ValidatorTwice,
+    /// The polynomial does not decode.
+    #[error("group_polynomial of genesis does not decode: {0}")]
+    Polynomial(commonware_codec::Error),
+    /// The polynomial is for another number of validators.
+    #[error(
+        "group_polynomial of genesis is for {found} validators, genesis names {expected}: deal again"
+    )]
+    PolynomialSize {
+        /// Validators the polynomial is for.
+        found: u32,
+        /// Validators in genesis.
+        expected: usize,
+    },
+    /// The group key is not the polynomial's.
+    #[error("group_key of genesis is not the one of group_polynomial: take both from one dealing")]
+    GroupKey,
+}
+
+/// Why a node's key or share does not fit the chain.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// Nothing to deal to.
+    #[error("cannot deal shares: {0}")]
+    Deal(String),
+    /// One key twice.
+    #[error("cannot deal shares: a validator key appears twice")]
+    Twice,
+    /// The bytes are not a share.
+    #[error("share does not decode: {0}")]
+    Share(commonware_codec::Error),
+    /// The key is not a validator's.
+    #[error("node key {0} is not a validator of this chain")]
+    NotValidator(PublicKey),
+    /// The share belongs to another place or another dealing.
+    #[error("share is not the one dealt to node key {0}")]
+    ShareForeign(PublicKey),
+}
+
+/// A validator's secret share of the group key. Keep it encrypted at rest.
+#[derive(Clone)]
+pub struct Share(pub(crate) group::Share);
+
+impl Share {
+    /// The share's bytes, wiped when dropped.
+    #[must_use]
+    pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
+        Zeroizing::new(self.0.encode().to_vec())
+    }
+
+    /// Reads what [`to_bytes`](Self::to_bytes) wrote.
+    ///
+    /// # Errors
+    /// [`KeyError::Share`], when the bytes are not exactly a share.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, KeyError> {
+        group::Share::decode(Bytes::copy_from_slice(bytes)).map(Self).map_err(KeyError::Share)
+    }
+}
+
+impl core::fmt::Debug for Share {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "Share(of validator {}, secret)", self.0.index)
+    }
+}
+
+/// A trusted dealing: who runs [`deal`] knows the group's secret until it forgets it.
+#[derive(Clone, Debug)]
+pub struct Dealing {
+    /// For [`Genesis::group_key`].
+    pub group_key: [u8; 96],
+    /// For [`Genesis::group_polynomial`].
+    pub polynomial: Vec<u8>,
+    /// Each validator's share.
+    pub shares: BTreeMap<PublicKey, Share>,
+}
+
+/// Deals a fresh group key to these validators; any `2f + 1` of `3f + 1` sign for the group.
+///
+/// # Errors
+/// [`KeyError::Twice`], [`KeyError::Deal`].
+pub fn deal(validators: &[PublicKey], rng: &mut impl CryptoRng) -> Result<Dealing, KeyError> {
+    let players: Set<PublicKey> =
+        validators.iter().cloned().try_collect().map_err(|_| KeyError::Twice)?;
+    let (output, shares) =
+        feldman_desmedt::deal::<MinSig, _, N3f1>(rng, Mode::NonZeroCounter, players)
+            .map_err(|error| KeyError::Deal(error.to_string()))?;
+    let shares = shares.into_iter().map(|(key, share)| (key, Share(share))).collect();
+    Ok(Dealing {
+        group_key: group_key_bytes(output.public().public()),
+        polynomial: output.public().encode().to_vec(),
+        shares,
+    })
+}
+
+fn group_key_bytes(key: &GroupKey) -> [u8; 96] {
+    let mut bytes = [0; 96];
+    bytes.copy_from_slice(&key.encode());
+    bytes
+}
+
+/// Everything that follows from a genesis document.
+#[derive(Clone, Debug)]
+pub struct Chain {
+    genesis: Genesis,
+    id: Digest,
+    validators: Set<PublicKey>,
+    polynomial: Polynomial,
+}
+
+impl Chain {
+    /// Checks a genesis document.
+    ///
+    /// # Errors
+    /// [`ChainError`], in the order of its variants.
+    pub fn new(genesis: Genesis) -> Result<Self, ChainError> {
+        let found = genesis.validators.len();
+        if found < VALIDATORS_MIN {
+            return Err(ChainError::ValidatorsTooFew { found });
+        }
+        let validators: Set<PublicKey> = genesis
+            .validators
+            .iter()
+            .map(|validator| validator.key.clone())
+            .try_collect()
+            .map_err(|_| ChainError::ValidatorTwice)?;
+        let most =
+            u32::try_from(VALIDATORS_MAX).ok().and_then(NonZeroU32::new).expect("a small constant");
+        let polynomial = Polynomial::decode_cfg(
+            Bytes::copy_from_slice(&genesis.group_polynomial),
+            &(most, ModeVersion::v0()),
+        )
+        .map_err(ChainError::Polynomial)?;
+        let size = polynomial.total().get();
+        if usize::try_from(size).ok() != Some(found)
+            || polynomial.required() != validators.quorum::<N3f1>()
+        {
+            return Err(ChainError::PolynomialSize { found: size, expected: found });
+        }
+        if group_key_bytes(polynomial.public()) != genesis.group_key {
+            return Err(ChainError::GroupKey);
+        }
+        Ok(Self { id: genesis.chain_id(), genesis, validators, polynomial })
+    }
+
+    /// Hash of the genesis document: the chain's name everywhere.
+    #[must_use]
+    pub const fn id(&self) -> &Digest {
+        &self.id
+    }
+
+    /// The genesis document.
+    #[must_use]
+    pub const fn genesis(&self) -> &Genesis {
+        &self.genesis
+    }
+
+    /// The validators' keys, in the order of their votes.
+    #[must_use]
+    pub const fn validators(&self) -> &Set<PublicKey> {
+        &self.validators
+    }
+
+    /// The block at height 0. Nothing is executed in it: block 1 carries the genesis document.
+    pub(crate) fn genesis_block(&self) -> Block {
+        let leader = self.validators.iter().next().expect("checked to be at least four").clone();
+        Block::genesis(self.id, leader, self.genesis.clock.wall_start)
+    }
+
+    pub(crate) fn namespace(&self) -> Vec<u8> {
+        namespace(&self.id)
+    }
+
+    pub(crate) fn network_namespace(&self) -> Vec<u8> {
+        [NETWORK_NAMESPACE, self.id.as_ref()].concat()
+    }
+
+    /// The scheme of a validator: votes and verifies.
+    pub(crate) fn signer(&self, key: &PublicKey, share: Share) -> Result<Scheme, KeyError> {
+        let index =
+            self.validators.index(key).ok_or_else(|| KeyError::NotValidator(key.clone()))?;
+        if share.0.index != index {
+            return Err(KeyError::ShareForeign(key.clone()));
+        }
+        Scheme::signer(&self.namespace(), self.validators.clone(), self.polynomial.clone(), share.0)
+            .ok_or_else(|| KeyError::ShareForeign(key.clone()))
+    }
+
+    /// A scheme that checks recovered signatures and nothing else.
+    pub(crate) fn verifier(&self) -> Scheme {
+        Scheme::certificate_verifier(&self.namespace(), *self.polynomial.public())
+    }
+}
+
+/// Domain of votes and seeds on one chain.
+pub(crate) fn namespace(id: &Digest) -> Vec<u8> {
+    [NAMESPACE, id.as_ref()].concat()
+}

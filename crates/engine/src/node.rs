@@ -1,0 +1,530 @@
+//! One validator: every actor of it under one task.
+//!
+//! The same code runs over TCP on disk and over a simulated network in virtual time. Whoever aborts the one task
+//! that [`run`] fills stops the whole node, and a failure of any actor ends that task: nothing outlives it.
+
+use crate::{
+    application::{App, Meddle},
+    beacon::Tap,
+    block::Block,
+    chain::{Chain, KeyError, PublicKey, Scheme, Share},
+    gossip::{self, Intake},
+    handle::{Archived, Backend, Finalized, Handle},
+    light::{Claim, LightProof},
+    mempool::Refused,
+    node_state::{Shared, Tip},
+    pace::{BEAT_MS, Paced},
+    state::{self, BodyDb, BodyOperation, Databases, Latest, Source as _, StateDb, StateOperation},
+};
+use bytes::Bytes;
+use commonware_broadcast::buffered;
+use commonware_codec::{Encode as _, FixedSize as _};
+use commonware_consensus::{
+    Reporters,
+    marshal::{
+        self,
+        core::{Actor as MarshalActor, Mailbox as MarshalMailbox},
+        resolver::p2p as marshal_resolver,
+        standard::{Deferred, Standard},
+    },
+    simplex::{
+        self,
+        config::{ForwardPolicy, SkipPolicy},
+        elector::{Random, RandomVersion},
+    },
+    types::{Epoch, FixedEpocher, Height, ViewDelta},
+};
+use commonware_cryptography::{Digested, Digestible as _, Sha256, certificate::ConstantProvider};
+use commonware_glue::stateful::{
+    self, Stateful, SyncPlan,
+    db::{SyncEngineConfig, p2p as database_sync},
+};
+use commonware_p2p::{
+    Blocker, Provider, Receiver, Sender, max_message_size,
+    utils::mux::{Muxer, prefixed},
+};
+use commonware_parallel::Sequential;
+use commonware_runtime::{Clock, Metrics, Quota, Spawner, Storage, buffer::paged::CacheRef};
+use commonware_storage::{archive::prunable, mmr, translator::EightCap};
+use commonware_utils::{NZDuration, NZU16, NZU32, NZU64, NZUsize};
+use futures::future::BoxFuture;
+use gridaccord_ledger::{Digest, Key, Record, SignedCommand, state::BodyId};
+use rand_core::CryptoRng;
+use std::{
+    num::{NonZeroU16, NonZeroU64, NonZeroUsize},
+    sync::Arc,
+    time::Duration,
+};
+use tokio::sync::{mpsc, oneshot};
+
+/// The channels a node speaks on, with messages per second and peer; bursts of them are allocated up front.
+pub const CHANNELS: [(u64, u32); 7] = [
+    (VOTES, 512),
+    (CERTIFICATES, 512),
+    (RESOLVER, 128),
+    (BACKFILL, 128),
+    (BLOCKS, 128),
+    (SYNC, 64),
+    (COMMANDS, 512),
+];
+const VOTES: u64 = 0;
+const CERTIFICATES: u64 = 1;
+const RESOLVER: u64 = 2;
+const BACKFILL: u64 = 3;
+const BLOCKS: u64 = 4;
+const SYNC: u64 = 5;
+const COMMANDS: u64 = 6;
+
+/// Bytes of a page of storage, its checksum aside; with it, a page fills 4,096 bytes on disk.
+const PAGE_SIZE: NonZeroU16 = NZU16!(4_084);
+const WRITE_BUFFER: NonZeroUsize = NZUsize!(64 * 1_024);
+const REPLAY_BUFFER: NonZeroUsize = NZUsize!(256 * 1_024);
+/// Blocks in one file of the archive.
+const ARCHIVE_SECTION: NonZeroU64 = NZU64!(4_096);
+/// Operations of a database sent to a joining node at once.
+const SYNC_OPERATIONS: NonZeroU64 = NZU64!(64);
+/// Views behind the last final one whose certificates, and so seeds, survive a restart.
+const VIEWS_KEPT: ViewDelta = ViewDelta::new(256);
+const FETCH_TIMEOUT: Duration = Duration::from_secs(2);
+const FETCH_RETRY: Duration = Duration::from_millis(250);
+/// A leader has a beat to start in and as long again to be heard.
+const LEADER_TIMEOUT: Duration = Duration::from_millis(2 * BEAT_MS);
+const CERTIFICATION_TIMEOUT: Duration = Duration::from_millis(3 * BEAT_MS);
+const TIMEOUT_RETRY: Duration = Duration::from_millis(BEAT_MS);
+/// A leader silent for this long is skipped at once.
+const SKIP_TIMEOUT: Duration = Duration::from_millis(5 * BEAT_MS);
+
+/// What makes a node this one.
+#[derive(Clone)]
+pub struct Config {
+    /// The chain it is a validator of.
+    pub chain: Chain,
+    /// Its key on the network and among the validators.
+    pub key: PublicKey,
+    /// Its share of the group key.
+    pub share: Share,
+    /// Starts the name of everything it stores: letters, digits, `-`.
+    pub prefix: String,
+    /// Messages each actor may have waiting.
+    pub mailbox_size: NonZeroUsize,
+    /// Pages of 4 kB kept in memory.
+    pub cache_pages: NonZeroUsize,
+    /// Changes its proposals; only simulations of hostile nodes set it.
+    pub meddle: Option<Meddle>,
+}
+
+impl Config {
+    /// A configuration with the usual sizes: about 10 MB of buffers.
+    #[must_use]
+    pub fn new(chain: Chain, key: PublicKey, share: Share, prefix: impl Into<String>) -> Self {
+        Self {
+            chain,
+            key,
+            share,
+            prefix: prefix.into(),
+            mailbox_size: NZUsize!(256),
+            cache_pages: NZUsize!(1_024),
+            meddle: None,
+        }
+    }
+}
+
+impl core::fmt::Debug for Config {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Config")
+            .field("chain", self.chain.id())
+            .field("key", &self.key)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A node's side of the network.
+pub struct Network<C, P, B> {
+    /// One sender and receiver per entry of [`CHANNELS`], in that order.
+    pub channels: [C; CHANNELS.len()],
+    /// Who the peers are.
+    pub peers: P,
+    /// Shuts out peers that send what no honest one would.
+    pub blocker: B,
+    /// The task that carries it, where it is the node's own: the node ends with it.
+    pub task: Option<commonware_runtime::Handle<()>>,
+}
+
+impl<C, P, B> core::fmt::Debug for Network<C, P, B> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Network")
+    }
+}
+
+/// The runtime a node needs.
+pub trait Runtime: Spawner + Metrics + Clock + Storage + CryptoRng + Sync {}
+impl<E: Spawner + Metrics + Clock + Storage + CryptoRng + Sync> Runtime for E {}
+
+/// Quota of a channel.
+#[must_use]
+pub fn quota(rate: u32) -> Quota {
+    Quota::per_second(std::num::NonZeroU32::new(rate).unwrap_or(NZU32!(1)))
+}
+
+/// Largest message a network must carry for this many validators.
+#[must_use]
+pub fn message_size_max(validators: usize) -> u32 {
+    let validators = u32::try_from(validators).unwrap_or(u32::MAX);
+    let operation = StateOperation::SIZE.max(BodyOperation::SIZE);
+    max_message_size(&[
+        simplex::max_payload_size::<Scheme, Digest>(validators),
+        marshal::max_payload_size::<Standard<Block>, Scheme>(validators, &()),
+        prefixed(database_sync::max_payload_size::<mmr::Family, Digest>(
+            SYNC_OPERATIONS,
+            operation,
+        )),
+        gossip::MESSAGE_SIZE_MAX,
+    ])
+}
+
+/// Names of the archives, and how both are kept.
+pub(crate) fn archive_config(
+    prefix: &str,
+    name: &str,
+    cache: &CacheRef,
+) -> prunable::Config<EightCap, ()> {
+    prunable::Config {
+        translator: EightCap,
+        metadata_partition: format!("{prefix}-{name}-metadata"),
+        key_partition: format!("{prefix}-{name}-keys"),
+        key_page_cache: cache.clone(),
+        value_partition: format!("{prefix}-{name}-values"),
+        compression: None,
+        codec_config: (),
+        items_per_section: ARCHIVE_SECTION,
+        key_write_buffer: WRITE_BUFFER,
+        value_write_buffer: WRITE_BUFFER,
+        replay_buffer: REPLAY_BUFFER,
+    }
+}
+
+/// Name of the archive of finality certificates.
+pub(crate) const CERTIFICATES_ARCHIVE: &str = "certificates";
+/// Name of the archive of blocks.
+pub(crate) const BLOCKS_ARCHIVE: &str = "blocks";
+
+pub(crate) fn page_cache(pages: NonZeroUsize) -> CacheRef {
+    CacheRef::new(PAGE_SIZE, pages)
+}
+
+type Marshal = MarshalMailbox<Scheme, Standard<Block>>;
+
+/// Runs a validator until one of its actors stops or the runtime does. `ready` gets its handle once its state is
+/// open.
+///
+/// Call it from a task of its own and give it that task's context: all it spawns descends from it.
+///
+/// # Errors
+/// [`KeyError`], when key or share do not belong to the chain.
+///
+/// # Panics
+/// When storage fails: a replica that cannot store must stop, and resumes from what is durable.
+pub async fn run<E, S, R, P, B>(
+    context: E,
+    config: Config,
+    network: Network<(S, R), P, B>,
+    ready: oneshot::Sender<Handle>,
+) -> Result<(), KeyError>
+where
+    E: Runtime,
+    S: Sender<PublicKey = PublicKey>,
+    R: Receiver<PublicKey = PublicKey>,
+    P: Provider<PublicKey = PublicKey>,
+    B: Blocker<PublicKey = PublicKey>,
+{
+    let Config { chain, key, share, prefix, mailbox_size, cache_pages, meddle } = config;
+    let scheme = chain.signer(&key, share)?;
+    let Network { channels, peers, blocker, task } = network;
+    let [votes, certificates, resolver, backfill, blocks, sync, commands] = channels;
+    let cache = page_cache(cache_pages);
+    let genesis = chain.genesis_block();
+    let genesis_digest = genesis.digest();
+    let genesis = Digested::precomputed(genesis, genesis_digest);
+    let shared = Arc::new(Shared::new(chain, Tip::of(genesis_digest, genesis.inner())));
+
+    // Databases of joining nodes copy from here.
+    let (mux, mut sync) = Muxer::new(context.child("sync_mux"), sync.0, sync.1);
+    let mux = mux.start();
+    let mux = context.child("sync_mux_end").spawn(move |_| async move {
+        if let Ok(Err(error)) = mux.await {
+            tracing::error!(%error, "the channel of database copies failed");
+        }
+    });
+    let (state_sync, state_resolver) =
+        database_sync::Actor::<_, PublicKey, _, _, mmr::Family, StateDb<E>>::new(
+            context.child("state_sync"),
+            sync_config(&key, &peers, &blocker, mailbox_size),
+        );
+    let (body_sync, body_resolver) =
+        database_sync::Actor::<_, PublicKey, _, _, mmr::Family, BodyDb<E>>::new(
+            context.child("body_sync"),
+            sync_config(&key, &peers, &blocker, mailbox_size),
+        );
+    let registered = "the multiplexer runs and the two names differ";
+    let state_sync = state_sync.start(sync.register(0).await.expect(registered));
+    let body_sync = body_sync.start(sync.register(1).await.expect(registered));
+
+    // Blocks: sent whole to everybody, fetched where missing, kept in order.
+    let resolver_config = marshal_resolver::Config {
+        public_key: key.clone(),
+        peer_provider: peers.clone(),
+        blocker: blocker.clone(),
+        mailbox_size,
+        fetch_timeout: NZDuration!(FETCH_TIMEOUT),
+        fetch_retry_delay: FETCH_RETRY,
+        priority_requests: false,
+        priority_responses: false,
+    };
+    let backfill = marshal_resolver::init(context.child("backfill"), resolver_config, backfill);
+    let (broadcast, buffer) = buffered::Engine::new(
+        context.child("broadcast"),
+        buffered::Config {
+            public_key: key.clone(),
+            mailbox_size,
+            deque_size: 10,
+            priority: false,
+            codec_config: (),
+            peer_provider: peers.clone(),
+            strategy: Sequential,
+        },
+    );
+    let broadcast = broadcast.start(blocks);
+    let opened = "the archives open, or the node must not run";
+    let finalizations = prunable::Archive::init(
+        context.child("certificates"),
+        archive_config(&prefix, CERTIFICATES_ARCHIVE, &cache),
+    )
+    .await
+    .expect(opened);
+    let finalized = prunable::Archive::init(
+        context.child("blocks"),
+        archive_config(&prefix, BLOCKS_ARCHIVE, &cache),
+    )
+    .await
+    .expect(opened);
+    let plan = SyncPlan::init(context.child("plan"), format!("{prefix}-")).await;
+    let (marshal_actor, marshal, floor) = MarshalActor::<_, Standard<Block>, _, _, _, _, _>::init(
+        context.child("marshal"),
+        finalizations,
+        finalized,
+        marshal::Config {
+            provider: ConstantProvider::new(scheme.clone()),
+            epocher: epochs(),
+            start: plan.marshal_start(genesis),
+            partition_prefix: format!("{prefix}-marshal"),
+            mailbox_size,
+            view_retention: ViewDelta::new(10),
+            prunable_items_per_section: NZU64!(64),
+            page_cache: cache.clone(),
+            replay_buffer: REPLAY_BUFFER,
+            key_write_buffer: WRITE_BUFFER,
+            value_write_buffer: WRITE_BUFFER,
+            block_codec_config: (),
+            max_repair: NZUsize!(16),
+            max_pending_acks: NZUsize!(16),
+            strategy: Sequential,
+        },
+    )
+    .await;
+
+    // State: speculative per block, durable once final.
+    let (stateful, application) = Stateful::new(
+        context.child("stateful"),
+        stateful::Config {
+            application: App::new(shared.clone(), meddle),
+            db_config: state::config(&prefix, &cache),
+            provider: (),
+            marshal: (marshal.clone(), floor),
+            mailbox_size,
+            plan,
+            resolvers: (state_resolver, body_resolver),
+            sync_config: SyncEngineConfig {
+                fetch_batch_size: SYNC_OPERATIONS,
+                apply_batch_size: NZU64!(1_024),
+                max_outstanding_requests: NZUsize!(8),
+            },
+            prune_config: None,
+            strategy: Sequential,
+        },
+    );
+    let marshal_actor = marshal_actor.start(application.clone(), buffer, backfill);
+    let stateful = stateful.start();
+    let databases = application.subscribe_databases().await;
+    if let Some(block) = processed(&marshal).await {
+        shared.start_at(Tip::of(block.digest(), block.inner()));
+    }
+
+    // Commands.
+    let intake = Intake { shared: shared.clone(), databases: databases.clone() };
+    let (outbox, sends) = mpsc::channel(gossip::OUTBOX);
+    let gossip = {
+        let intake = intake.clone();
+        context
+            .child("commands")
+            .spawn(move |context| gossip::run(context, intake, sends, commands))
+    };
+
+    // Agreement.
+    let paced = Paced::new(application, shared.clone());
+    let deferred = Deferred::new(context.child("deferred"), paced, marshal.clone(), epochs());
+    let simplex = simplex::Engine::new(
+        context.child("simplex"),
+        simplex::Config {
+            scheme,
+            elector: Random::<Sha256>::new(RandomVersion::V1),
+            blocker,
+            automaton: deferred.clone(),
+            relay: deferred.clone(),
+            reporter: Reporters::from((Tap::new(shared.clone()), deferred)),
+            track_historical_votes: false,
+            strategy: Sequential,
+            partition: format!("{prefix}-simplex"),
+            mailbox_size,
+            epoch: Epoch::zero(),
+            floor: simplex::config::Floor::Genesis(genesis_digest),
+            replay_buffer: REPLAY_BUFFER,
+            write_buffer: WRITE_BUFFER,
+            page_cache: cache,
+            leader_timeout: LEADER_TIMEOUT,
+            certification_timeout: CERTIFICATION_TIMEOUT,
+            timeout_retry: TIMEOUT_RETRY,
+            view_retention: VIEWS_KEPT,
+            skip: SkipPolicy::Enabled {
+                timeout: SKIP_TIMEOUT,
+                budget: simplex::SkipBudget::Participants,
+            },
+            fetch_timeout: NZDuration!(FETCH_TIMEOUT),
+            fetch_retry_delay: FETCH_RETRY,
+            forward: ForwardPolicy::Disabled,
+        },
+    )
+    .start(votes, certificates, resolver);
+
+    let backend = Node { shared: shared.clone(), intake, outbox, marshal, databases };
+    // Nobody may be waiting: a node runs without being watched.
+    let _ = ready.send(Handle { shared: shared.clone(), backend: Arc::new(backend) });
+    let actors = [mux, state_sync, body_sync, broadcast, marshal_actor, stateful, gossip, simplex];
+    let ended = commonware_runtime::Handle::select(actors.into_iter().chain(task)).await;
+    shared.close();
+    tracing::error!(?ended, "an actor stopped, and the validator with it");
+    Ok(())
+}
+
+/// How operations of a database reach joining nodes.
+fn sync_config<P: Provider<PublicKey = PublicKey>, B: Blocker<PublicKey = PublicKey>, D>(
+    key: &PublicKey,
+    peers: &P,
+    blocker: &B,
+    mailbox_size: NonZeroUsize,
+) -> database_sync::Config<PublicKey, P, B, D> {
+    database_sync::Config {
+        peer_provider: peers.clone(),
+        blocker: blocker.clone(),
+        database: None,
+        mailbox_size,
+        me: Some(key.clone()),
+        fetch_timeout: NZDuration!(FETCH_TIMEOUT),
+        fetch_retry_delay: FETCH_RETRY,
+        max_serve_ops: SYNC_OPERATIONS,
+        priority_requests: false,
+        priority_responses: false,
+    }
+}
+
+/// One epoch for ever: validators change with a later version.
+const fn epochs() -> FixedEpocher {
+    FixedEpocher::new(NonZeroU64::MAX)
+}
+
+/// The block whose state is durable.
+async fn processed(marshal: &Marshal) -> Option<Digested<Block>> {
+    let height = marshal.get_processed().await?.height();
+    marshal.get_block(height).await
+}
+
+/// Serves a node's handles.
+struct Node<E: Runtime> {
+    shared: Arc<Shared>,
+    intake: Intake<E>,
+    outbox: mpsc::Sender<Bytes>,
+    marshal: Marshal,
+    databases: Databases<E>,
+}
+
+impl<E: Runtime> Node<E> {
+    async fn prove(&self, key: Key) -> Option<LightProof> {
+        let name = Digest(key.0);
+        let mut tips = self.shared.tip();
+        loop {
+            let tip = tips.borrow_and_update().clone();
+            let certificate = self.marshal.get_finalization(Height::new(tip.height)).await?;
+            let block = self.marshal.get_block(Height::new(tip.height)).await?;
+            let claim = {
+                let state = self.databases.0.read().await;
+                if state.root() != tip.state_root {
+                    None
+                } else if let Some(record) = state.get(&name).await.ok()? {
+                    Some(Claim::Present {
+                        record,
+                        proof: Box::new(state.key_value_proof(name).await.ok()?),
+                    })
+                } else {
+                    Some(Claim::Absent {
+                        proof: Box::new(state.exclusion_proof(&name).await.ok()?),
+                    })
+                }
+            };
+            if let Some(claim) = claim {
+                return Some(LightProof {
+                    certificate,
+                    header: block.inner().header().clone(),
+                    key,
+                    claim,
+                });
+            }
+            // The next block is applied already and about to be announced.
+            tips.changed().await.ok()?;
+        }
+    }
+
+    async fn read_archive(&self, height: u64) -> Option<Archived> {
+        if height == 0 || height > self.shared.tip().borrow().height {
+            return None;
+        }
+        let block = self.marshal.get_block(Height::new(height)).await?;
+        let certificate = self.marshal.get_finalization(Height::new(height)).await;
+        let finalized: Option<Arc<Finalized>> = self.shared.recent(height);
+        Some(Archived {
+            height,
+            digest: block.digest(),
+            block: block.into(),
+            certificate: certificate.map(|certificate| certificate.encode()),
+            finalized,
+        })
+    }
+}
+
+impl<E: Runtime> Backend for Node<E> {
+    fn submit(&self, command: SignedCommand) -> BoxFuture<'_, Result<Digest, Refused>> {
+        Box::pin(gossip::submit(&self.intake, &self.outbox, command))
+    }
+    fn record(&self, key: Key) -> BoxFuture<'_, Option<Record>> {
+        Box::pin(async move {
+            Latest::<E>(&self.databases).records(&[&Digest(key.0)]).await.pop().flatten()
+        })
+    }
+    fn body(&self, id: BodyId) -> BoxFuture<'_, Option<Bytes>> {
+        Box::pin(async move { state::body(&Latest::<E>(&self.databases), &id).await })
+    }
+    fn proof(&self, key: Key) -> BoxFuture<'_, Option<LightProof>> {
+        Box::pin(self.prove(key))
+    }
+    fn archived(&self, height: u64) -> BoxFuture<'_, Option<Archived>> {
+        Box::pin(self.read_archive(height))
+    }
+}
