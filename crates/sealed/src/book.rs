@@ -1,0 +1,250 @@
+//! The closing book: which verified curves stand, what their sums are, and what follows for each member.
+//!
+//! Open → closed is a change of type; a closed book takes nothing more, so that all sums are over one set.
+
+use crate::{
+    clearing::{Search, Share},
+    gate::{GateRun, OWNERS_MIN, Outcome, Role, Seat, Step, SumIndex},
+    group::{Commitment, Opening, Point, combine},
+    opening::{Opened, SealedSum},
+    refusal::Refusal,
+    statement::Cipher,
+    submission::{Body, SubmissionSecret, VerifiedSubmission},
+    tariff::{PRICES, SCALE, Tariff},
+    transcript::GateFacts,
+};
+use commonware_codec::Encode as _;
+use commonware_cryptography::{Hasher as _, Sha256, sha256::Digest};
+use curve25519_dalek::{RistrettoPoint, traits::Identity as _};
+use gridaccord_model::{MemberId, OwnerId, Watts};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Most curves in one gate.
+pub const CURVES_MAX: usize = 1_024;
+
+/// Curves standing before closing, one a member.
+#[derive(Debug)]
+pub struct Book {
+    gate: GateFacts,
+    entries: BTreeMap<MemberId, (Seat, Body)>,
+}
+
+impl Book {
+    /// An empty book for a gate.
+    #[must_use]
+    pub const fn open(gate: GateFacts) -> Self {
+        Self { gate, entries: BTreeMap::new() }
+    }
+
+    /// Admits a verified curve, or leaves the book as it was.
+    ///
+    /// # Errors
+    /// The curve is for another gate or another's, one of the member's stands, or the book is full.
+    pub fn admit(&mut self, seat: Seat, curve: VerifiedSubmission) -> Result<(), Refusal> {
+        let curve = curve.into_inner();
+        if curve.gate != self.gate.gate || curve.participant != seat.member {
+            return Err(Refusal::WrongPlace);
+        }
+        if self.entries.contains_key(&seat.member) {
+            return Err(Refusal::CurveStands);
+        }
+        if self.entries.len() >= CURVES_MAX {
+            return Err(Refusal::Bounds);
+        }
+        self.entries.insert(seat.member, (seat, curve.body));
+        Ok(())
+    }
+
+    /// Closes the book: from here on every sum is over this set.
+    ///
+    /// # Errors
+    /// Fewer than three owners of supply, or of demand: a sum would say too much about one of them.
+    pub fn close(self) -> Result<ClosedBook, Refusal> {
+        let owners = |roles: &[Role]| {
+            let seats = self
+                .entries
+                .values()
+                .map(|(seat, _)| seat)
+                .filter(|seat| roles.contains(&seat.role));
+            seats.map(|seat| seat.owner).collect::<BTreeSet<OwnerId>>().len()
+        };
+        let supply = owners(&[Role::Supplier, Role::Storage]);
+        let demand = owners(&[Role::Consumer, Role::Campus]);
+        if supply < OWNERS_MIN || demand < OWNERS_MIN {
+            return Err(Refusal::OwnersTooFew);
+        }
+        let mut hasher = Sha256::default();
+        hasher.update(b"gridaccord/sealed/set/v1");
+        hasher.update(&self.gate.encode());
+        for (seat, body) in self.entries.values() {
+            hasher.update(&seat.encode());
+            hasher.update(&Sha256::hash(&[&body.encode()]));
+        }
+        let set = hasher.finalize().1;
+        Ok(ClosedBook { gate: self.gate, entries: self.entries, set })
+    }
+}
+
+/// All curves of a gate, after closing.
+#[derive(Debug)]
+pub struct ClosedBook {
+    gate: GateFacts,
+    entries: BTreeMap<MemberId, (Seat, Body)>,
+    set: Digest,
+}
+
+impl ClosedBook {
+    /// The gate.
+    #[must_use]
+    pub const fn gate(&self) -> &GateFacts {
+        &self.gate
+    }
+
+    /// Hash of the set of curves: what shares are given for.
+    #[must_use]
+    pub const fn set(&self) -> Digest {
+        self.set
+    }
+
+    /// Who takes part.
+    #[must_use]
+    pub fn seats(&self) -> Vec<Seat> {
+        self.entries.values().map(|(seat, _)| *seat).collect()
+    }
+
+    /// The ciphertext of one sum. `members` restricts it to a tier group's.
+    fn sum(
+        &self,
+        index: SumIndex,
+        members: Option<&BTreeSet<MemberId>>,
+    ) -> Result<SealedSum, Refusal> {
+        let (mut k, mut m) = (RistrettoPoint::identity(), RistrettoPoint::identity());
+        for (member, (_, body)) in &self.entries {
+            if members.is_some_and(|members| !members.contains(member)) {
+                continue;
+            }
+            let cipher: Option<Cipher> = match index {
+                SumIndex::Price(position) => body.cipher(usize::from(position)),
+                SumIndex::Tier(_) => body.cipher(PRICES),
+                SumIndex::Reserve => body.reserve_cipher(),
+                _ => return Err(Refusal::OutOfTurn),
+            };
+            if let Some(cipher) = cipher {
+                k += cipher.k.point();
+                m += cipher.m.point();
+            }
+        }
+        let k = Point::new(k).ok_or(Refusal::SumDegenerate)?;
+        Ok(SealedSum::new(self.gate, index, self.set, k, Commitment::new(m)))
+    }
+}
+
+/// A sealed gate between closing and decision: the public search over hidden curves.
+#[derive(Debug)]
+pub struct SealedGate {
+    book: ClosedBook,
+    run: GateRun,
+}
+
+impl SealedGate {
+    /// Starts the search over a closed book. `absorb_max` is what the grid-forming resource takes in surplus.
+    #[must_use]
+    pub fn new(book: ClosedBook, tariff: Tariff, absorb_max: Watts, search: Search) -> Self {
+        let run = GateRun::new(tariff, absorb_max, &book.seats(), search);
+        Self { book, run }
+    }
+
+    /// The closed book.
+    #[must_use]
+    pub const fn book(&self) -> &ClosedBook {
+        &self.book
+    }
+
+    /// The search.
+    #[must_use]
+    pub const fn run(&self) -> &GateRun {
+        &self.run
+    }
+
+    /// The sum to be opened now; `None` once the gate is decided.
+    ///
+    /// # Errors
+    /// The sum's ciphertext is degenerate: the gate fails.
+    pub fn next_sum(&self) -> Result<Option<SealedSum>, Refusal> {
+        let Step::Open(index) = self.run.step() else { return Ok(None) };
+        let members = match index {
+            SumIndex::Tier(tier) => {
+                let group = self.run.groups().iter().find(|group| group.least_critical == tier);
+                Some(&group.ok_or(Refusal::OutOfTurn)?.members)
+            }
+            _ => None,
+        };
+        self.book.sum(index, members).map(Some)
+    }
+
+    /// Takes an opened sum.
+    ///
+    /// # Errors
+    /// It is of another gate or set, or not the sum to be opened now.
+    pub fn accept(&mut self, opened: &Opened) -> Result<(), Refusal> {
+        if opened.gate() != self.book.gate.gate || opened.set() != self.book.set {
+            return Err(Refusal::WrongPlace);
+        }
+        self.run.record(opened.index(), opened.value()).map_err(|_| Refusal::OutOfTurn)
+    }
+
+    /// What was decided; `None` while sums are left to open.
+    #[must_use]
+    pub fn outcome(&self) -> Option<Outcome> {
+        match self.run.step() {
+            Step::Open(_) => None,
+            Step::Done(outcome) => Some(outcome),
+        }
+    }
+
+    /// S·Com(g) of a member: what everybody derives, and all that is ever known of its set point.
+    #[must_use]
+    pub fn set_point(&self, member: MemberId) -> Option<Commitment> {
+        let (_, body) = self.book.entries.get(&member)?;
+        derive_set_point(body, self.run.share(member)?)
+    }
+
+    /// Com(r) of a member: what its reserve payment is linear in.
+    #[must_use]
+    pub fn reserve(&self, member: MemberId) -> Option<Commitment> {
+        self.book.entries.get(&member).map(|(_, body)| body.reserve())
+    }
+}
+
+/// S·Com(g) from a posted curve.
+#[must_use]
+pub fn derive_set_point(body: &Body, share: Share) -> Option<Commitment> {
+    let terms = share.terms();
+    let reserve = body.reserve();
+    let points =
+        terms.points.map(|(k, coefficient)| body.point(k).map(|point| (coefficient, point)));
+    let [first, second] = points;
+    let ((a, x), (b, y)) = (first?, second?);
+    Some(combine(&[(a, &x), (b, &y), (terms.reserve, &reserve)], 0))
+}
+
+/// A member's own set point: the opening of S·Com(g), and the watts it carries out, rounded down.
+#[derive(Debug)]
+pub struct OwnSetPoint {
+    /// Opening of S·Com(g).
+    pub scaled: Opening,
+    /// ⌊g⌋.
+    pub power: Watts,
+}
+
+/// What a member works out for itself from its secret and the public share.
+#[must_use]
+pub fn own_set_point(secret: &SubmissionSecret, share: Share) -> Option<OwnSetPoint> {
+    let terms = share.terms();
+    let [(first, a), (second, b)] = terms.points;
+    let parts =
+        [(a, secret.point(first)?), (b, secret.point(second)?), (terms.reserve, &secret.reserve)];
+    let scaled = Opening::combine(&parts, 0)?;
+    let power = i64::try_from(scaled.value().checked_div_euclid(SCALE)?).ok().map(Watts)?;
+    Some(OwnSetPoint { scaled, power })
+}

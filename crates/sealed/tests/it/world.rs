@@ -1,0 +1,55 @@
+//! Small markets to test with, from one seed.
+
+use gridaccord_model::{Money, OwnerId, Price, Watts};
+use gridaccord_sealed::{
+    curve::Limits,
+    gate::Role,
+    limit::SourceClass,
+    rehearsal::{PartySpec, Rehearsal},
+    tariff::{PriceGrid, Tariff},
+};
+use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng as _};
+
+pub(crate) fn rng(seed: u64) -> ChaCha20Rng {
+    ChaCha20Rng::seed_from_u64(seed)
+}
+
+/// Feed-in at 60,000 µ/kWh, retail at 200,000, cap at 10 a kWh.
+pub(crate) fn tariff(reserve: i64) -> Tariff {
+    let grid = PriceGrid::around(
+        Price(-50_000),
+        Price(60_000),
+        Price(200_000),
+        [Price(2_000_000), Price(5_000_000)],
+        Price(10_000_000),
+    )
+    .unwrap();
+    Tariff {
+        version: 1,
+        grid,
+        reserve_required: Watts(reserve),
+        reserve_price: Price(10_000),
+        penalty_floor: Price(50_000),
+    }
+}
+
+pub(crate) fn party(owner: u16, role: Role, limits: [i64; 3]) -> PartySpec {
+    let [import, export, reserve] = limits.map(Watts);
+    PartySpec {
+        name: format!("party {owner}"),
+        owner: OwnerId(owner),
+        role,
+        source: if role == Role::Consumer { SourceClass::None } else { SourceClass::Solar },
+        tier: u8::try_from(owner % 3).unwrap(),
+        limits: Limits { import, export, reserve },
+        deposit: Money(1_000_000_000),
+    }
+}
+
+/// Three suppliers and three consumers of distinct owners.
+pub(crate) fn six(seed: u64) -> Rehearsal {
+    let mut specs: Vec<PartySpec> =
+        (0..3).map(|o| party(o, Role::Supplier, [0, 50_000, 30_000])).collect();
+    specs.extend((3..6).map(|o| party(o, Role::Consumer, [20_000, 0, 0])));
+    Rehearsal::new(tariff(60_000), &specs, 4, 300, &mut rng(seed)).unwrap()
+}
