@@ -19,7 +19,9 @@ fn main() {
     let demand =
         Watts(hundred_thousand.iter().map(|(_, offer)| offer.power_max.0).sum::<i64>() / 2);
 
-    let cold = median(|| OfferBook::from_offers(hundred_thousand.iter().cloned()).map(|book| book.clear(demand)));
+    let cold = median(|| {
+        OfferBook::from_offers(hundred_thousand.iter().cloned()).map(|book| book.clear(demand))
+    });
     println!("100,000 blocks: sort into a book, clear       {cold}");
     let book = OfferBook::from_offers(hundred_thousand.clone()).expect("made to be sound");
     println!("100,000 blocks in a kept book: clear          {}", median(|| book.clear(demand)));

@@ -20,10 +20,11 @@ pub mod certificate;
 pub mod merit;
 pub mod reason;
 pub mod book;
+pub mod scenario;
 
 pub use answer::{Answer, OptimalityCertificate, RESOURCES_MAX, ShadowPrice, Solution, TIERS_MAX};
 pub use book::OfferBook;
 pub use certificate::{Refusal, Verified, check};
 pub use merit::{Imbalance, Outcome};
-pub use problem::{Plan, Problem, ProblemError, Resource, Setting, State, TierRef, DURATION_MAX_S};
+pub use problem::{DURATION_MAX_S, Plan, Problem, ProblemError, Resource, Setting, State, TierRef};
 pub use reason::Reason;

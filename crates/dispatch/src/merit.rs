@@ -52,18 +52,31 @@ impl core::fmt::Display for Imbalance {
     }
 }
 
+/// By how much no dispatch of the problem balances; `None` where one does. A dispatch exists exactly then.
+#[must_use]
+pub fn imbalance(problem: &Problem) -> Option<Imbalance> {
+    let demand = problem.demand().0;
+    let (least, greatest) = supply_range(problem);
+    if greatest < demand {
+        return Some(Imbalance::Shortfall(Watts(demand - greatest)));
+    }
+    (least > demand).then(|| Imbalance::Surplus(Watts(least - demand)))
+}
+
+/// All variables at their least, and all at their greatest power.
+fn supply_range(problem: &Problem) -> (i64, i64) {
+    let curves = problem.curves();
+    (curves.iter().map(Curve::lo).sum(), curves.iter().map(Curve::hi).sum())
+}
+
 /// Finds the exact optimum.
 #[must_use]
 pub fn clear(problem: &Problem) -> Outcome {
+    if let Some(imbalance) = imbalance(problem) {
+        return Outcome::Infeasible(imbalance);
+    }
     let demand = problem.demand().0;
-    let least: i64 = problem.curves().iter().map(Curve::lo).sum();
-    let greatest: i64 = problem.curves().iter().map(Curve::hi).sum();
-    if greatest < demand {
-        return Outcome::Infeasible(Imbalance::Shortfall(Watts(demand - greatest)));
-    }
-    if least > demand {
-        return Outcome::Infeasible(Imbalance::Surplus(Watts(least - demand)));
-    }
+    let (least, _) = supply_range(problem);
     let price = if least == demand {
         problem.shadow_floor()
     } else {

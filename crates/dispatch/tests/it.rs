@@ -10,4 +10,5 @@ mod it {
     mod merit;
     mod problem;
     mod properties;
+    mod scenarios;
 }

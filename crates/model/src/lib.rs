@@ -16,8 +16,10 @@ pub mod quantity;
 pub mod id;
 pub mod offer;
 pub mod need;
+pub mod scenario;
 
 pub use id::{GateId, MemberId, OwnerId};
 pub use need::{Need, NeedError, Tier};
 pub use offer::{Block, CostCurve, Offer, OfferError};
 pub use quantity::{CarbonMg, Interval, Joules, Money, Picos, Price, TimeMs, TimeS, Watts};
+pub use scenario::{Scenario, ScenarioError};

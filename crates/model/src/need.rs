@@ -5,10 +5,10 @@
 //! *consumption*; the bus sees them as negative injection.
 
 use crate::{
+    Price, Watts,
     codec::Bounded,
     codec_struct,
     offer::{POWER_MAX, PRICE_MAX},
-    Price, Watts,
 };
 
 /// Sheddable tiers in one need.

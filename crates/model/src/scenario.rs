@@ -1,0 +1,354 @@
+//! A scenario: who takes part, what each can give and needs in every interval, and what goes wrong when.
+//!
+//! The file is TOML. Every quantity has its unit in its key, prices are currency per kWh, unknown keys are
+//! refused, and each number becomes a whole number of quanta exactly or, where it must round, by at most one
+//! part in ten million. A scenario that parses is sound: every offer and need of every interval has passed its
+//! rules, so nothing here fails later. Positive power is injection into the bus.
+
+mod clock;
+mod decimal;
+mod document;
+mod error;
+mod reader;
+mod resolve;
+mod terms;
+mod supply;
+
+pub use error::ScenarioError;
+pub use supply::Capability;
+
+use crate::{
+    MemberId, Money, Need, Offer, OwnerId, Price, Tier, TimeS, Watts, codec::Bounded,
+    quantity::Interval,
+};
+use std::{collections::BTreeMap, ops::Range};
+use supply::Supply;
+
+/// Members of one scenario.
+pub const MEMBERS_MAX: usize = 1_024;
+/// Intervals of one scenario.
+pub const INTERVALS_MAX: u32 = 100_000;
+
+/// A whole scenario.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scenario {
+    /// Lower case, for directories and labels.
+    pub name: String,
+    /// One or two sentences for people.
+    pub description: String,
+    /// Which intervals there are.
+    pub horizon: Horizon,
+    /// The rhythm of gates and the price cap.
+    pub market: Market,
+    /// How builders are drawn, paid and punished.
+    pub trust: Trust,
+    /// Loss thresholds.
+    pub thresholds: Thresholds,
+    /// How a demonstration runs it.
+    pub demo: Demo,
+    /// A member's id is its position here.
+    pub members: Vec<Member>,
+    /// What goes wrong, in the file's order.
+    pub events: Vec<Event>,
+    /// Largest relative rounding by key, parts per trillion; keys that never rounded are left out.
+    pub roundings: BTreeMap<String, u64>,
+}
+
+/// The intervals of a scenario.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Horizon {
+    /// Start of the first interval.
+    pub start: TimeS,
+    /// Length of an interval.
+    pub interval_s: u32,
+    /// From one interval's start to the next one's, at least `interval_s`.
+    pub period_s: u32,
+    /// How many there are.
+    pub intervals: u32,
+}
+
+/// The rhythm of gates. Leads are seconds before an interval starts, the lag after it ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Market {
+    /// A gate opens this long before.
+    pub open_lead_s: u32,
+    /// A gate closes this long before.
+    pub close_lead_s: u32,
+    /// Readings are due this long after.
+    pub meter_lag_s: u32,
+    /// Highest price that is settled.
+    pub price_cap: Price,
+}
+
+/// Proof-of-trust parameters; the defaults are those of the project's trust design.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trust {
+    /// Views from a gate's closing block to the one whose seed draws its builders.
+    pub beacon_offset: u64,
+    /// Most seats drawn for a gate.
+    pub seats: u16,
+    /// Heights in which drawn builders commit.
+    pub commit_window: u32,
+    /// Heights in which they reveal.
+    pub reveal_window: u32,
+    /// Trust index of every owner at the start, ppm.
+    pub index_start_ppm: u32,
+    /// Least wager in ppm of a gate's significance.
+    pub wager_min_ppm: u32,
+    /// Money that one token stands for.
+    pub token_value: Money,
+    /// A gate's significance is counted at least this.
+    pub significance_floor: Money,
+    /// Significance at which a gain of index is full, and above which the draw needs the long beacon offset.
+    pub significance_ref: Money,
+    /// Fee for building in ppm of a gate's turnover.
+    pub fee_ppm: u32,
+    /// Answers within this share of the turnover of the best count as equal to it, ppb.
+    pub epsilon_ppb: u32,
+    /// Gain of index for an answer within ε, ppm.
+    pub alpha_ppm: u32,
+    /// Loss of index for a worse answer or none, ppm.
+    pub beta_worse_ppm: u32,
+    /// Loss of index for a false answer, ppm.
+    pub beta_false_ppm: u32,
+}
+
+/// Loss thresholds (requirement C9).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Thresholds {
+    /// Largest proven gap to the optimum, ppb of the turnover.
+    pub gap_ppb: u32,
+    /// Largest rise of the price over the last settled gate's, ppm; 0 is without limit.
+    pub price_rise_ppm: u32,
+    /// Delivered energy may miss the promised by this before it is a deviation, ppm of the rating.
+    pub energy_loss_ppm: u32,
+}
+
+/// How a demonstration runs the scenario.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Demo {
+    /// Intervals to run unless told otherwise, at least 1.
+    pub intervals: u32,
+    /// Time in the middle of those, where fewer are run than there are.
+    pub focus: Option<TimeS>,
+    /// Wall time from one interval's start to the next one's, ms.
+    pub interval_wall_ms: u32,
+    /// Mean loss of solar and wind power to the weather, ppm; each interval loses between nothing and twice that.
+    pub weather_ppm: u32,
+}
+
+/// What a member may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// Injects energy.
+    Supplier,
+    /// Stores energy.
+    Storage,
+    /// The data-center campus.
+    Campus,
+    /// Uses energy on the campus.
+    Tenant,
+    /// The macrogrid behind the tie.
+    Utility,
+    /// Authority having jurisdiction.
+    Authority,
+    /// Certifies devices and carbon.
+    Certifier,
+    /// Checks and builds.
+    Auditor,
+}
+
+/// One member.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// Unique, lower case.
+    pub name: String,
+    /// What it may do.
+    pub role: Role,
+    /// Who stands behind it; members of one owner share it.
+    pub owner: OwnerId,
+    /// Kind of resource, such as solar or wind; for display and carbon.
+    pub class: Option<String>,
+    /// Whether it runs a validator.
+    pub validator: bool,
+    /// Trust tokens it starts with.
+    pub stake_tokens: u64,
+    /// Money it starts with.
+    pub deposit: Money,
+    supply: Option<Supply>,
+    load: Option<Load>,
+}
+
+/// What goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// Whose resource delivers nothing.
+    pub member: MemberId,
+    /// From here.
+    pub from: TimeS,
+    /// To here, or to the end.
+    pub until: Option<TimeS>,
+}
+
+/// One value for all intervals or one for each.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Series(Vec<i64>);
+
+impl Series {
+    fn at(&self, interval: u32) -> i64 {
+        let position = usize::try_from(interval).unwrap_or(usize::MAX);
+        self.0.get(position).or(self.0.first()).copied().unwrap_or_default()
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Load {
+    firm: Series,
+    /// Power and value.
+    tiers: Vec<(Series, Series)>,
+}
+
+/// Everything a problem of one interval is built from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IntervalParts {
+    /// The interval.
+    pub interval: Interval,
+    /// Highest price that is settled.
+    pub price_cap: Price,
+    /// Offers of suppliers, ascending by member.
+    pub offers: Vec<(MemberId, Offer)>,
+    /// Offers of ties to the macrogrid, ascending by member.
+    pub ties: Vec<(MemberId, Offer)>,
+    /// Needs, ascending by member.
+    pub needs: Vec<(MemberId, Need)>,
+}
+
+impl Scenario {
+    /// Reads a scenario file.
+    ///
+    /// # Errors
+    /// [`ScenarioError`] for the first thing wrong, with its place.
+    pub fn parse(text: &str) -> Result<Self, ScenarioError> {
+        resolve::scenario(text)
+    }
+
+    /// The member called `name`.
+    #[must_use]
+    pub fn member(&self, name: &str) -> Option<MemberId> {
+        let position = self.members.iter().position(|member| member.name == name)?;
+        u16::try_from(position).ok().map(MemberId)
+    }
+
+    /// Ids and members in order.
+    pub fn members(&self) -> impl Iterator<Item = (MemberId, &Member)> {
+        (0u16..).map(MemberId).zip(&self.members)
+    }
+
+    /// The interval numbered `interval`, from 0.
+    #[must_use]
+    pub const fn interval(&self, interval: u32) -> Interval {
+        let offset = (interval as u64).saturating_mul(self.horizon.period_s as u64);
+        Interval {
+            start: TimeS(self.horizon.start.0.saturating_add(offset)),
+            duration_s: self.horizon.interval_s,
+        }
+    }
+
+    /// What the member's rulebook offers for an interval; `None` for a member without a resource.
+    ///
+    /// A member knows of an outage that has begun when the gate closes and offers nothing then; one that begins
+    /// later shows only in [`Scenario::plant`].
+    #[must_use]
+    pub fn offer(&self, member: MemberId, interval: u32) -> Option<Offer> {
+        let supply = self.get(member)?.supply.as_ref()?;
+        let span = self.interval(interval);
+        let closes = TimeS(span.start.0.saturating_sub(u64::from(self.market.close_lead_s)));
+        let known_out = self.is_out(member, closes) && self.is_out(member, span.start);
+        Some(if known_out { supply::nothing() } else { supply.offer(interval) })
+    }
+
+    /// What the member offers while its plant is whole: what it can know ahead of an outage.
+    #[must_use]
+    pub fn forecast(&self, member: MemberId, interval: u32) -> Option<Offer> {
+        self.get(member)?.supply.as_ref().map(|supply| supply.offer(interval))
+    }
+
+    /// What the member's loads need in an interval; `None` for a member without loads.
+    #[must_use]
+    pub fn need(&self, member: MemberId, interval: u32) -> Option<Need> {
+        self.get(member)?.load.as_ref().map(|load| load.need(interval))
+    }
+
+    /// What the member's plant can deliver in an interval, after events: 0 W if an outage touches it at all.
+    #[must_use]
+    pub fn plant(&self, member: MemberId, interval: u32) -> Option<Capability> {
+        let supply = self.get(member)?.supply.as_ref()?;
+        let span = self.interval(interval);
+        let touched = |event: &&Event| {
+            event.member == member
+                && event.from < span.end()
+                && event.until.is_none_or(|until| span.start < until)
+        };
+        let out = self.events.iter().find(touched).is_some();
+        Some(if out { Capability::default() } else { supply.capability(interval) })
+    }
+
+    /// Whether the member's resource is the tie to the macrogrid.
+    #[must_use]
+    pub fn is_tie(&self, member: MemberId) -> bool {
+        self.get(member).is_some_and(|member| matches!(member.supply, Some(Supply::Tie(_))))
+    }
+
+    /// Everything the problem of one interval is built from.
+    #[must_use]
+    pub fn problem(&self, interval: u32) -> IntervalParts {
+        let offers = self.members().filter_map(|(id, _)| Some((id, self.offer(id, interval)?)));
+        let (ties, offers) = offers.partition(|(id, _)| self.is_tie(*id));
+        let needs =
+            self.members().filter_map(|(id, _)| Some((id, self.need(id, interval)?))).collect();
+        IntervalParts {
+            interval: self.interval(interval),
+            price_cap: self.market.price_cap,
+            offers,
+            ties,
+            needs,
+        }
+    }
+
+    /// The `count` intervals around the demonstration's focus; the first ones without a focus.
+    #[must_use]
+    pub fn window(&self, count: u32) -> Range<u32> {
+        let count = count.min(self.horizon.intervals);
+        let since = self.demo.focus.map_or(0, |focus| focus.0.saturating_sub(self.horizon.start.0));
+        let middle = since.checked_div(u64::from(self.horizon.period_s)).unwrap_or(0);
+        let middle = u32::try_from(middle).unwrap_or(u32::MAX);
+        let first =
+            middle.saturating_sub(count / 2).min(self.horizon.intervals.saturating_sub(count));
+        first..first.saturating_add(count)
+    }
+
+    fn get(&self, member: MemberId) -> Option<&Member> {
+        self.members.get(usize::from(member.0))
+    }
+
+    fn is_out(&self, member: MemberId, time: TimeS) -> bool {
+        let now =
+            |event: &Event| event.from <= time && event.until.is_none_or(|until| time < until);
+        self.events.iter().any(|event| event.member == member && now(event))
+    }
+}
+
+impl Load {
+    fn need(&self, interval: u32) -> Need {
+        let tiers = self.tiers.iter().map(|(power, value)| Tier {
+            power: Watts(power.at(interval)),
+            value: Price(value.at(interval)),
+        });
+        // A tier of 0 W, as a series may have at night, is no tier.
+        let tiers: Vec<Tier> = tiers.filter(|tier| tier.power != Watts::ZERO).collect();
+        Need {
+            firm: Watts(self.firm.at(interval)),
+            sheddable: Bounded::new(tiers).expect("parsing bounds the number of tiers"),
+        }
+    }
+}
