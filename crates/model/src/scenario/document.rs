@@ -98,6 +98,7 @@ pub(crate) struct Document {
     pub(crate) demo: Option<DemoText>,
     #[serde(default)]
     pub(crate) profiles: BTreeMap<Spanned<String>, ProfileText>,
+    #[serde(default)]
     pub(crate) members: Vec<Spanned<MemberText>>,
     #[serde(default)]
     pub(crate) groups: Vec<Spanned<GroupText>>,

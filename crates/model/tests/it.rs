@@ -1,0 +1,8 @@
+//! Integration tests of `model`.
+
+#![allow(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
+
+mod it {
+    mod refusals;
+    mod scenario;
+}
