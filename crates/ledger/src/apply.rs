@@ -104,8 +104,7 @@ fn collect_agenda<R: Read>(store: &mut Store<'_, R>) -> Result<Agenda, Stop> {
             }
             Phase::Decided { .. } => gate.interval.start,
             // At the interval's end members read their meters, and for that time must be seen to pass.
-            Phase::Dispatched { .. } if head.now < end => end,
-            Phase::Dispatched { .. } => market.meters(gate.id),
+            Phase::Dispatched { dispatched } => dispatched.due.unwrap_or(end),
             Phase::Settled { .. } | Phase::Failed { .. } => continue,
         };
         due = Some(due.map_or(deadline, |earlier| earlier.min(deadline)));
@@ -170,7 +169,7 @@ impl<'a, R: Read> Run<'a, R> {
         self.each_live_gate(Self::move_when_full);
         self.store.put(key::head(), &self.head);
 
-        if self.store.missing != Missing::default() {
+        if !self.store.is_complete() {
             return Err(self.store.missing);
         }
         Ok(Outcome {

@@ -73,6 +73,22 @@ pub enum Command {
     },
 }
 
+impl Command {
+    /// The gate it is about, if any.
+    #[must_use]
+    pub const fn gate(&self) -> Option<GateId> {
+        match self {
+            Self::Offer { gate, .. }
+            | Self::Need { gate, .. }
+            | Self::Wager { gate, .. }
+            | Self::Commit { gate, .. }
+            | Self::Reveal { gate, .. }
+            | Self::Reading { gate, .. } => Some(*gate),
+            Self::RotateKey { .. } => None,
+        }
+    }
+}
+
 /// A command with its author, its place in the author's sequence and the author's signature.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignedCommand {

@@ -1,7 +1,10 @@
 //! The draw of a gate's builders: owners without replacement, one seat each, weighted by wager and trust.
 //!
-//! Weight of an owner = min(Σ wagers, 10 % of the gate's wagers) · (τ₀ + τ). Everything follows from the seed,
+//! Weight of an owner = min(its wager, 10 % of the gate's wagers) · (τ₀ + τ). Everything follows from the seed,
 //! so every node and every light client can redo it. Source: proof of trust, a round, step 3.
+//!
+//! An owner's wager is the largest of its members': the one seat it can get puts only that one at stake, and a
+//! wager that cannot be lost must weigh nothing.
 
 use crate::{Digest, Seed};
 use commonware_codec::Encode as _;
@@ -39,23 +42,22 @@ pub fn draw(
     bidders: &[Bidder],
     seats: u16,
 ) -> Vec<Bidder> {
-    let total = bidders.iter().fold(0u64, |sum, bidder| sum.saturating_add(bidder.wager));
-    let cap = (total / CAP_DIVISOR).max(1);
-    let mut owners: BTreeMap<OwnerId, (u64, Bidder)> = BTreeMap::new();
+    let mut owners: BTreeMap<OwnerId, Bidder> = BTreeMap::new();
     for bidder in bidders {
-        let (sum, face) = owners.entry(bidder.owner).or_insert((0, *bidder));
-        *sum = sum.saturating_add(bidder.wager);
+        let face = owners.entry(bidder.owner).or_insert(*bidder);
         if (bidder.wager, core::cmp::Reverse(bidder.member))
             > (face.wager, core::cmp::Reverse(face.member))
         {
             *face = *bidder;
         }
     }
+    let total = owners.values().fold(0u64, |sum, face| sum.saturating_add(face.wager));
+    let cap = (total / CAP_DIVISOR).max(1);
     let mut urn: Vec<(u128, Bidder)> = owners
         .into_values()
-        .map(|(sum, face)| {
+        .map(|face| {
             let trust = INDEX_FLOOR_PPM.saturating_add(u64::from(face.index_ppm));
-            (u128::from(sum.min(cap)).saturating_mul(u128::from(trust)), face)
+            (u128::from(face.wager.min(cap)).saturating_mul(u128::from(trust)), face)
         })
         .collect();
 

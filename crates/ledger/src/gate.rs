@@ -6,7 +6,8 @@
 
 use crate::{Digest, state::BodyId};
 use gridaccord_model::{
-    GateId, Interval, MemberId, Money, OwnerId, Picos, Price, codec_enum, codec_struct, codec_union,
+    GateId, Interval, MemberId, Money, OwnerId, Picos, Price, TimeS, codec_enum, codec_struct,
+    codec_union,
 };
 
 /// A gate.
@@ -245,7 +246,7 @@ impl Decided {
     /// Starts the interval: set points are in force.
     #[must_use]
     pub const fn dispatch(self) -> Dispatched {
-        Dispatched { winner: self.winner, seats: self.seats, readings: 0 }
+        Dispatched { winner: self.winner, seats: self.seats, readings: 0, due: None }
     }
 }
 
@@ -258,11 +259,20 @@ pub struct Dispatched {
     pub seats: u16,
     /// Readings so far.
     pub readings: u16,
+    /// Ledger time at which readings are due, once the interval was seen to be over.
+    pub due: Option<TimeS>,
 }
 
-codec_struct!(Dispatched { winner, seats, readings });
+codec_struct!(Dispatched { winner, seats, readings, due });
 
 impl Dispatched {
+    /// Starts the time to read, at the first block after the interval: a chain that stood still takes no
+    /// member's time to read away.
+    #[must_use]
+    pub const fn over(self, now: TimeS, lag_s: u32) -> Self {
+        Self { due: Some(TimeS(now.0.saturating_add(lag_s as u64))), ..self }
+    }
+
     /// Ends metering.
     #[must_use]
     pub const fn meter(self) -> Metered {
@@ -309,6 +319,9 @@ pub enum Failure {
     Late,
     /// No dispatch balances its offers and needs: no builder could have an answer.
     Infeasible,
+    /// Its price is further above the last decided gate's than the loss threshold allows. The next gate has no
+    /// such reference, so that one rise stops one gate and not all that follow.
+    PriceRise,
 }
 
 codec_enum!(Failure {
@@ -317,6 +330,7 @@ codec_enum!(Failure {
     NoValidAnswer = 2,
     Late = 3,
     Infeasible = 4,
+    PriceRise = 5,
 });
 
 impl core::fmt::Display for Failure {
@@ -327,6 +341,7 @@ impl core::fmt::Display for Failure {
             Self::NoValidAnswer => "no builder's answer passed the checks",
             Self::Late => "it was not decided by the start of its interval",
             Self::Infeasible => "no dispatch balances what was offered and needed",
+            Self::PriceRise => "its price rose further than the loss threshold allows",
         })
     }
 }

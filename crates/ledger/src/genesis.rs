@@ -13,7 +13,9 @@ use gridaccord_model::{
 
 mod check;
 
-pub use check::{DEPOSIT_MAX, GenesisError, PRICE_CAP_MAX, SEATS_MAX};
+pub use check::{
+    DEPOSIT_MAX, GenesisError, PRICE_CAP_MAX, PRICE_INTERVAL_MAX, SEATS_MAX, STAKE_MAX,
+};
 
 /// Members in genesis.
 pub const MEMBERS_MAX: usize = 1_024;
@@ -243,9 +245,9 @@ codec_struct!(Trust {
 pub struct Thresholds {
     /// Largest proven gap to the optimum, ppb of the turnover.
     pub gap_ppb: u32,
-    /// Largest rise of the price over the last settled gate's, ppm; 0 is without limit.
+    /// Largest rise of the price over the last decided gate's, ppm; 0 is without limit.
     pub price_rise_ppm: u32,
-    /// Delivered energy may miss the promised by this before it is a deviation, ppm of the rating.
+    /// Delivered energy may miss the promised by this before it is a deviation, ppm of the promised.
     pub energy_loss_ppm: u32,
 }
 

@@ -103,9 +103,10 @@ pub struct Head {
     pub next_gate: GateId,
     /// Bit `i`: the youngest gate whose id is `i` modulo 64 has not ended.
     pub live: u64,
-    /// Settlement value of the gate settled last.
+    /// Settlement value of the gate settled last, but at most twice the one before; halved when a gate found no
+    /// builders.
     pub turnover: Money,
-    /// Its price.
+    /// Price of the gate decided last; `None` before the first, and after a gate that failed by its price.
     pub price: Option<Price>,
 }
 

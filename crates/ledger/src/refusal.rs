@@ -2,7 +2,7 @@
 //!
 //! A refused command changes nothing but its author's nonce (and not even that where the author is in doubt).
 
-use gridaccord_model::{GateId, MemberId, NeedError, OfferError, TimeS, Watts};
+use gridaccord_model::{GateId, MemberId, NeedError, OfferError, Price, TimeS, Watts};
 
 /// Why a command is refused. Numbers are never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -40,9 +40,15 @@ pub enum Refusal {
     /// Rule C7.
     #[error("gate {0} has no room for another participant")]
     GateFull(GateId),
-    /// Rules O1–O8.
+    /// Rules O1–O9.
     #[error(transparent)]
     Offer(#[from] OfferError),
+    /// Rule O10. Power offered above the cap is only withheld; below its negative it would set the price.
+    #[error("marginal cost at least power is below the price floor of -{cap}")]
+    OfferBelowFloor {
+        /// The market's price cap; the floor is its negative.
+        cap: Price,
+    },
     /// Rules N1–N4.
     #[error(transparent)]
     Need(#[from] NeedError),
@@ -118,6 +124,7 @@ impl Refusal {
             Self::PhaseWrong { .. } => "C6".into(),
             Self::GateFull(_) => "C7".into(),
             Self::Offer(error) => format!("O{}", error.rule()),
+            Self::OfferBelowFloor { .. } => "O10".into(),
             Self::Need(error) => format!("N{}", error.rule()),
             Self::WagerTooSmall { .. } => "W1".into(),
             Self::WagerAboveStake { .. } => "W2".into(),

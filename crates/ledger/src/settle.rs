@@ -3,12 +3,16 @@
 //! | flow | amount | rounding |
 //! |---|---|---|
 //! | energy | price × net energy injected | toward −∞, each line |
-//! | losses | price × (injected − absorbed of all), to the account of losses | toward −∞, once |
-//! | deviation | ½·\|price\| × energy missed beyond tolerance, to the balancing members in equal parts | charges up, payments down |
+//! | losses | price × (injected − absorbed of all), from the account of losses | up, once |
+//! | deviation | \|price\| × energy missed beyond tolerance where the miss earned, ½ of it where it cost; first to the account of losses as far as the gate took from it, then to the balancing members in equal parts | charges up, payments down |
 //! | fee | share of the turnover, charged by energy used, paid half to the winner, half to the owners within ε | charges up, payments down |
 //!
 //! What rounding leaves goes to the account of remainders; it is never negative. The utility keeps the balance
 //! of the bus, so its own deviation is what others caused: it is paid, not charged.
+//!
+//! A miss that earned is charged whole, so that no reading beyond tolerance settles better than the plan: a
+//! meter that lies gains nothing. Energy that one meter claims and no other finds is the account of losses'
+//! claim on those charges before it is anybody's income.
 
 use crate::records::{Line, Metered};
 use gridaccord_model::{Joules, MemberId, Money, Price};
@@ -71,7 +75,8 @@ pub fn settle(
     let injected = sum(lines.iter().map(|(_, line)| i128::from(line.energy.0)));
     let losses = money(value_floor(terms.price, injected).saturating_neg());
 
-    charge_deviations(terms, participants, &mut lines);
+    let collected = charge_deviations(terms, participants, &mut lines);
+    let losses = share_deviations(collected, losses, participants, &mut lines);
     let turnover = turnover(terms.price, &lines);
     let fees = move_fees(terms, turnover, &mut lines, winner, builders);
 
@@ -80,12 +85,13 @@ pub fn settle(
     Settlement { lines, turnover, fees, losses, remainder: money(moved.saturating_neg()) }
 }
 
-/// Metered energy at the gate's price. Without a reading consumption counts as planned, injection as none:
-/// silence never pays.
+/// Metered energy at the gate's price. Without a reading the plan counts where it costs, and nothing where it
+/// would earn: silence never pays.
 fn energy_line(terms: Terms, participant: &Participant) -> Line {
     let energy = match participant.metered {
         Some(metered) => Joules(metered.injected.0.saturating_sub(metered.absorbed.0)),
-        None => participant.planned.min(Joules::ZERO),
+        None if earns(terms.price, participant.planned.0) => Joules::ZERO,
+        None => participant.planned,
     };
     Line {
         energy,
@@ -98,31 +104,54 @@ fn energy_line(terms: Terms, participant: &Participant) -> Line {
     }
 }
 
-fn charge_deviations(terms: Terms, participants: &[Participant], lines: &mut [(MemberId, Line)]) {
-    let balancing = participants.iter().filter(|participant| participant.balances).count();
-    let Some(parts) = i64::try_from(balancing).ok().filter(|count| *count > 0) else {
-        return;
-    };
+/// Charges what missed its plan, and gives back the sum.
+fn charge_deviations(
+    terms: Terms,
+    participants: &[Participant],
+    lines: &mut [(MemberId, Line)],
+) -> Money {
     let mut collected = 0i64;
     for (participant, (_, line)) in participants.iter().zip(lines.iter_mut()) {
-        let missed = line.energy.0.abs_diff(participant.planned.0);
+        let missed = line.energy.0.saturating_sub(participant.planned.0);
         let tolerance = u128::from(participant.planned.0.unsigned_abs())
             .saturating_mul(u128::from(terms.tolerance_ppm))
             .div_euclid(PPM.unsigned_abs());
-        if participant.balances || u128::from(missed) <= tolerance {
+        if participant.balances || u128::from(missed.unsigned_abs()) <= tolerance {
             continue;
         }
-        // ½·|price|, rounded up by flooring the negative.
-        let charge = half_value_ceil(terms.price, missed);
+        let halves = if earns(terms.price, missed) { 2 } else { 1 };
+        let charge = value_halves_ceil(terms.price, missed.unsigned_abs(), halves);
         line.deviation_money = Money(charge.0.saturating_neg());
         collected = collected.saturating_add(charge.0);
     }
-    let each = collected.div_euclid(parts);
+    Money(collected)
+}
+
+/// Covers what energy that was not found took from the account of losses, then pays the balancing members.
+/// Gives back what the account of losses gets in all; where nobody balances that is everything.
+fn share_deviations(
+    collected: Money,
+    losses: Money,
+    participants: &[Participant],
+    lines: &mut [(MemberId, Line)],
+) -> Money {
+    let balancing = participants.iter().filter(|participant| participant.balances).count();
+    let Some(parts) = i64::try_from(balancing).ok().filter(|count| *count > 0) else {
+        return Money(losses.0.saturating_add(collected.0));
+    };
+    let cover = losses.0.saturating_neg().clamp(0, collected.0);
+    let each = collected.0.saturating_sub(cover).div_euclid(parts);
     for (participant, (_, line)) in participants.iter().zip(lines.iter_mut()) {
         if participant.balances {
             line.deviation_money = Money(each);
         }
     }
+    Money(losses.0.saturating_add(cover))
+}
+
+/// Whether this much more injection is worth money to who injects it.
+const fn earns(price: Price, joules: i64) -> bool {
+    price.0.signum() * joules.signum() > 0
 }
 
 /// |price| × energy used.
@@ -188,10 +217,10 @@ fn value_floor(price: Price, joules: i128) -> i128 {
     i128::from(price.0).saturating_mul(joules).div_euclid(JOULES_PER_KWH)
 }
 
-/// ½·|price| × energy in µ-currency, upward.
-fn half_value_ceil(price: Price, joules: u64) -> Money {
+/// Halves of |price| × energy in µ-currency, upward.
+fn value_halves_ceil(price: Price, joules: u64, halves: i128) -> Money {
     let product = i128::from(price.0.saturating_abs()).saturating_mul(i128::from(joules));
-    money(ceil(product, JOULES_PER_KWH.saturating_mul(2)))
+    money(ceil(product.saturating_mul(halves), JOULES_PER_KWH.saturating_mul(2)))
 }
 
 fn ceil(numerator: i128, denominator: i128) -> i128 {
@@ -202,8 +231,8 @@ fn sum(terms: impl Iterator<Item = i128>) -> i128 {
     terms.fold(0i128, i128::saturating_add)
 }
 
-/// Back into [`Money`]. Prices are at most 2^40 µ/kWh and interval energies 2^51 J, so values stay below 2^70
-/// only in theory; genesis bounds ratings so that they fit, and saturation here is caught by the zero sum.
+/// Back into [`Money`]. Rule G14 bounds price × interval so that a settlement, even one of readings at their
+/// limit, stays far inside it.
 fn money(value: i128) -> Money {
     Money(i64::try_from(value).unwrap_or(if value < 0 { i64::MIN } else { i64::MAX }))
 }

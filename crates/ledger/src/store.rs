@@ -101,10 +101,36 @@ impl<'a, R: Read> Store<'a, R> {
         Ok(members.into_iter().zip(parts).collect())
     }
 
+    /// Asks for a gate's roster.
+    pub(crate) fn touch_rosters(&mut self, gate: &Gate) {
+        let pages = usize::from(gate.book.participants).div_ceil(ROSTER_PAGE);
+        self.touch((0u16..).take(pages).map(|page| key::roster(gate.id, page)));
+    }
+
+    /// Asks for a gate's first `count` seats.
+    pub(crate) fn touch_seats(&mut self, gate: GateId, count: u16) {
+        self.touch((0..count).map(|position| key::seat(gate, position)));
+    }
+
     /// A gate's first `count` seats.
     pub(crate) fn seats(&mut self, gate: GateId, count: u16) -> Result<Vec<Seat>, Stop> {
         let keys: Vec<_> = (0..count).map(|position| key::seat(gate, position)).collect();
         self.get_all(&keys)
+    }
+
+    /// Asks for records that a later step will read, so that they come with what this round lacks.
+    pub(crate) fn touch(&mut self, keys: impl IntoIterator<Item = Key>) {
+        for key in keys {
+            let written = self.changes.contains_key(&key);
+            if !written && self.state.record(&key) == Lookup::Unknown {
+                self.missing.keys.insert(key);
+            }
+        }
+    }
+
+    /// Whether nothing read so far was missing. Where something was, this round's result is thrown away.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.missing.keys.is_empty() && self.missing.bodies.is_empty()
     }
 
     /// Writes a value.

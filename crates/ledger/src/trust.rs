@@ -45,7 +45,7 @@ pub fn wager_min(trust: &Trust, significance: Money) -> u64 {
 /// most even use of capacity; then the seat drawn first. `None` where no answer is valid.
 #[must_use]
 pub fn best(seats: &[Seat], epsilon_ppb: u32) -> Option<usize> {
-    let least = least_cost(seats)?;
+    let least = yardstick(seats)?;
     let valid =
         seats.iter().enumerate().filter_map(|(position, seat)| Some((position, score(seat)?)));
     valid
@@ -57,7 +57,7 @@ pub fn best(seats: &[Seat], epsilon_ppb: u32) -> Option<usize> {
 /// Whether a seat's answer counts as equal to the best verified one.
 #[must_use]
 pub fn within_epsilon(seat: &Seat, seats: &[Seat], epsilon_ppb: u32) -> bool {
-    match (score(seat), least_cost(seats)) {
+    match (score(seat), yardstick(seats)) {
         (Some(score), Some(least)) => excess(&score, least, epsilon_ppb).is_none(),
         _ => false,
     }
@@ -74,7 +74,7 @@ pub fn judge(
     index_ppm: &[u32],
     owners: u16,
 ) -> Vec<Consequence> {
-    let least = least_cost(seats);
+    let least = yardstick(seats);
     let at_fault = seats.iter().filter(|seat| is_fault(seat)).count();
     let slash_ppm = correlated_slash_ppm(at_fault, owners);
     seats
@@ -90,8 +90,7 @@ pub fn judge(
                         index_ppm: gained(*index, trust, significance),
                     },
                     Some(excess) => {
-                        let lost =
-                            proportional_loss(seat.wager, excess, &score, thresholds.gap_ppb);
+                        let lost = proportional_loss(seat.wager, excess, least, thresholds.gap_ppb);
                         Consequence {
                             returned: seat.wager.saturating_sub(lost),
                             wager_lost: lost,
@@ -132,20 +131,32 @@ const fn score(seat: &Seat) -> Option<Score> {
     }
 }
 
-fn least_cost(seats: &[Seat]) -> Option<Picos> {
-    seats.iter().filter_map(score).map(|score| score.cost).min()
+/// What answers are measured against.
+#[derive(Clone, Copy, Debug)]
+struct Yardstick {
+    /// Least cost of the valid answers.
+    cost: Picos,
+    /// Least turnover of the valid answers: no builder widens ε by having resources trade with each other.
+    turnover: Picos,
 }
 
-/// Cost above ε of the turnover over the least, or `None` within it.
-fn excess(score: &Score, least: Picos, epsilon_ppb: u32) -> Option<Picos> {
-    let over = score.cost.0.saturating_sub(least.0);
-    let epsilon = score.turnover.0.saturating_mul(i128::from(epsilon_ppb)).div_euclid(PPB);
+fn yardstick(seats: &[Seat]) -> Option<Yardstick> {
+    let scores = || seats.iter().filter_map(score);
+    let cost = scores().map(|score| score.cost).min()?;
+    let turnover = scores().map(|score| score.turnover).min()?;
+    Some(Yardstick { cost, turnover })
+}
+
+/// Cost above the least where that is more than ε of the turnover, `None` within it.
+fn excess(score: &Score, least: Yardstick, epsilon_ppb: u32) -> Option<Picos> {
+    let over = score.cost.0.saturating_sub(least.cost.0);
+    let epsilon = least.turnover.0.saturating_mul(i128::from(epsilon_ppb)).div_euclid(PPB);
     (over > epsilon).then_some(Picos(over))
 }
 
 /// wager · excess / (γ · turnover), at most the wager: at the loss threshold all of it.
-fn proportional_loss(wager: u64, excess: Picos, score: &Score, gap_ppb: u32) -> u64 {
-    let threshold = score.turnover.0.saturating_mul(i128::from(gap_ppb)).div_euclid(PPB).max(1);
+fn proportional_loss(wager: u64, excess: Picos, least: Yardstick, gap_ppb: u32) -> u64 {
+    let threshold = least.turnover.0.saturating_mul(i128::from(gap_ppb)).div_euclid(PPB).max(1);
     let lost = i128::from(wager).saturating_mul(excess.0).div_euclid(threshold);
     u64::try_from(lost).unwrap_or(u64::MAX).min(wager)
 }

@@ -7,21 +7,21 @@ use crate::{
     records::{Account, Head, Member, Owner, Params, Pot, PotName, Rules, key},
     state::Record,
 };
-use gridaccord_model::{GateId, Joules, MemberId, Money};
+use gridaccord_model::{GateId, Joules, MemberId, Money, OwnerId};
+use std::collections::BTreeSet;
 
 pub(super) fn outcome(genesis: &Genesis, block: &Block) -> Outcome {
     let mut outcome = Outcome::default();
     let mut put = |key, record| {
         outcome.changes.insert(key, Some(record));
     };
-    let owners =
-        genesis.members.iter().map(|member| member.owner.0.saturating_add(1)).max().unwrap_or(0);
+    let owners: BTreeSet<OwnerId> = genesis.members.iter().map(|member| member.owner).collect();
     let params = Params {
         chain: genesis.chain_id(),
         clock: genesis.clock,
         market: genesis.market,
         members: u16::try_from(genesis.members.len()).expect("the list is bounded"),
-        owners,
+        owners: u16::try_from(owners.len()).expect("no more than members"),
     };
     put(key::params(), Record::of(&params));
     put(key::rules(), Record::of(&Rules { trust: genesis.trust, thresholds: genesis.thresholds }));

@@ -22,8 +22,6 @@ use gridaccord_model::{GateId, MemberId, Need, Offer, Price, codec::Bounded};
 
 /// Rule A0: the bytes are no answer.
 const RULE_MALFORMED: u16 = 0;
-/// Rule A100: the price is further above the last settled gate's than genesis allows.
-const RULE_PRICE_RISE: u16 = 100;
 
 impl<R: Read> Run<'_, R> {
     pub(super) fn take_commitment(
@@ -116,9 +114,6 @@ impl<R: Read> Run<'_, R> {
             Err(_) => Verdict::Refused { rule: RULE_MALFORMED },
             Ok(answer) => match check(problem, &answer, gap_ppb) {
                 Err(refusal) => Verdict::Refused { rule: refusal.rule() },
-                Ok(verified) if !self.price_rise_allowed(verified.price) => {
-                    Verdict::Refused { rule: RULE_PRICE_RISE }
-                }
                 Ok(verified) => Verdict::Valid {
                     score: Score {
                         cost: verified.cost,
@@ -143,7 +138,8 @@ impl<R: Read> Run<'_, R> {
         Ok(verdict)
     }
 
-    /// Loss threshold on the price (requirement C9).
+    /// Loss threshold on the price (requirement C9). Offers and needs alone make the price, so a rise is no
+    /// builder's fault: it ends the gate and costs nobody a wager.
     fn price_rise_allowed(&self, price: Price) -> bool {
         let rise_ppm = self.rules.thresholds.price_rise_ppm;
         let Some(last) = self.head.price.filter(|_| rise_ppm > 0) else {
@@ -154,7 +150,7 @@ impl<R: Read> Run<'_, R> {
     }
 
     /// The gate's problem, as its closed book states it.
-    fn problem(&mut self, gate: &Gate) -> Result<&Problem, Stop> {
+    pub(super) fn problem(&mut self, gate: &Gate) -> Result<&Problem, Stop> {
         if !self.problems.contains_key(&gate.id) {
             let problem = self.build_problem(gate)?;
             self.problems.insert(gate.id, problem);
@@ -170,9 +166,10 @@ impl<R: Read> Run<'_, R> {
             needs.extend(part.need.map(|need| (member, need)));
         }
         let keys: Vec<_> = offerers.iter().map(|(member, _)| key::member(*member)).collect();
-        let members: Vec<Member> = self.store.get_all(&keys)?;
+        self.store.touch(keys.iter().copied());
         let ids: Vec<BodyId> = offerers.iter().map(|(_, body)| *body).collect();
         let bodies = self.store.bodies(&ids)?;
+        let members: Vec<Member> = self.store.get_all(&keys)?;
         let resources = offerers
             .iter()
             .zip(members)
@@ -192,14 +189,19 @@ impl<R: Read> Run<'_, R> {
             .expect("admission and genesis checked every rule of a problem"))
     }
 
-    /// Best verified answer wins; wagers come to what they earned.
+    /// The best verified answer wins, unless its price is beyond the loss threshold; wagers come to what they earned.
     pub(super) fn decide(&mut self, mut gate: Gate, revealed: Revealed) -> Result<Gate, Stop> {
         let seats = self.store.seats(gate.id, revealed.seats)?;
         let best = trust::best(&seats, self.rules.trust.epsilon_ppb)
             .and_then(|position| seats.get(position));
+        self.touch_builders(&seats);
         let Some((seat, score, body)) = best.and_then(valid_answer) else {
             return self.fail(gate, Failure::NoValidAnswer);
         };
+        if !self.price_rise_allowed(score.price) {
+            return self.fail(gate, Failure::PriceRise);
+        }
+        self.store.touch_rosters(&gate);
         let bytes = self.store.bodies(&[body])?.remove(0);
         let answer = Answer::decode(&bytes).expect("a valid verdict is of bytes that decode");
         let set_points = self.set_points(&gate, &answer)?;
@@ -214,6 +216,7 @@ impl<R: Read> Run<'_, R> {
             turnover: score.turnover,
         };
         self.store.put(key::decision(gate.id), &decision);
+        self.head.price = Some(score.price);
         self.events.push(Event::Decided {
             gate: gate.id,
             winner: seat.member,
@@ -241,6 +244,14 @@ impl<R: Read> Run<'_, R> {
             set_points.push(SetPoint { member, power: plan.net() });
         }
         Ok(Bounded::new(set_points).expect("a gate admits no more participants"))
+    }
+
+    /// Asks for what [`Run::settle_wagers`] reads.
+    pub(super) fn touch_builders(&mut self, seats: &[Seat]) {
+        for seat in seats {
+            self.store.touch([key::account(seat.member), key::owner(seat.owner)]);
+        }
+        self.store.touch([key::pot(PotName::Slashed)]);
     }
 
     /// Returns, rewards or takes wagers, and moves trust.

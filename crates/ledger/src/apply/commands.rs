@@ -16,7 +16,11 @@ use commonware_codec::Encode as _;
 use commonware_cryptography::{BatchEntry, BatchVerifier as _, Hasher as _, Sha256, ed25519};
 use commonware_parallel::Sequential;
 use gridaccord_dispatch::TIERS_MAX;
-use gridaccord_model::{GateId, Joules, MemberId, Need, Offer, codec::Bounded, offer::POWER_MAX};
+use gridaccord_model::{
+    CostCurve, GateId, Joules, MemberId, Need, Offer,
+    codec::Bounded,
+    offer::{LINEAR_PER_PRICE, POWER_MAX},
+};
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;
 
@@ -37,7 +41,9 @@ pub(super) use pass;
 impl<R: Read> Run<'_, R> {
     pub(super) fn run_commands(&mut self, commands: &[SignedCommand]) {
         let authors = self.authors(commands);
-        let all_signed = batch_verifies(&self.params.chain, commands, &authors);
+        self.touch_parts(commands);
+        let all_signed =
+            self.store.is_complete() && batch_verifies(&self.params.chain, commands, &authors);
         for (signed, author) in commands.iter().zip(authors) {
             let key_checked = author.filter(|_| all_signed).map(|member| member.key);
             if let Ok(result) = self.run_command(signed, key_checked.as_ref()) {
@@ -53,6 +59,29 @@ impl<R: Read> Run<'_, R> {
         self.store.find_all(&keys).unwrap_or_else(|Stop| vec![None; commands.len()])
     }
 
+    /// Asks at once for what the commands will read, before any signature is checked.
+    fn touch_parts(&mut self, commands: &[SignedCommand]) {
+        for signed in commands {
+            let Some(id) = signed.command.gate().filter(|id| self.head.is_live(*id)) else {
+                continue;
+            };
+            let author = signed.member;
+            self.store.touch([key::part(id, author), key::account(author)]);
+            let Ok(gate) = self.store.get::<Gate>(&key::gate(id)) else {
+                continue;
+            };
+            match gate.phase {
+                Phase::Open { .. } => self.store.touch([key::roster(id, next_page(&gate))]),
+                Phase::Drawn { drawn } => self.store.touch_seats(id, drawn.seats),
+                Phase::Committed { committed } => {
+                    self.store.touch_seats(id, committed.seats);
+                    self.store.touch_rosters(&gate);
+                }
+                _ => {}
+            }
+        }
+    }
+
     /// Rules C1–C4, then the command's own. `key_checked` is the key whose signature is known to be good.
     fn run_command(
         &mut self,
@@ -65,20 +94,23 @@ impl<R: Read> Run<'_, R> {
         if signed.nonce != member.nonce {
             return Ok(Err(Refusal::NonceNotNext { given: signed.nonce, expected: member.nonce }));
         }
-        // A key replaced earlier in this block was not the one checked together with the others.
-        let signature_good =
-            key_checked == Some(&member.key) || signed.verify(&self.params.chain, &member.key);
+        // A key replaced earlier in this block was not the one checked together with the others. A round that
+        // lacks records only finds out what it lacks, so it checks no signature.
+        let signature_good = !self.store.is_complete()
+            || key_checked == Some(&member.key)
+            || signed.verify(&self.params.chain, &member.key);
         if !signature_good {
             return Ok(Err(Refusal::SignatureInvalid));
         }
         let result = if roles::may(member.role, &signed.command) {
-            self.run_checked(signed.member, &mut member, &signed.command)?
+            self.run_checked(signed.member, &mut member, &signed.command)
         } else {
-            Err(Refusal::RoleForbids)
+            Ok(Err(Refusal::RoleForbids))
         };
+        // Even where a record is missing, so that the member's next command names in this round what it lacks.
         member.nonce = member.nonce.saturating_add(1);
         self.store.put(key::member(signed.member), &member);
-        Ok(result)
+        result
     }
 
     fn run_checked(&mut self, author: MemberId, member: &mut Member, command: &Command) -> Step {
@@ -107,13 +139,18 @@ impl<R: Read> Run<'_, R> {
     fn take_offer(&mut self, author: MemberId, id: GateId, offer: &Offer) -> Step {
         let mut gate = pass!(self.open_gate(id)?);
         pass!(offer.check().map_err(Refusal::Offer));
-        let mut part = pass!(self.part(&mut gate, author)?);
+        let cap = self.params.market.price_cap;
+        if marginal_least(offer)
+            < i128::from(cap.0.saturating_mul(LINEAR_PER_PRICE)).saturating_neg()
+        {
+            return Ok(Err(Refusal::OfferBelowFloor { cap }));
+        }
+        let (mut part, page) = pass!(self.part(&gate, author)?);
         if part.offer.is_none() && part.need.is_none() {
             gate.book.market = gate.book.market.saturating_add(1);
         }
         part.offer = Some(self.store.append(offer.encode()));
-        self.store.put(key::part(id, author), &part);
-        self.store.put(key::gate(id), &gate);
+        self.put_part(gate, author, &part, page);
         self.events.push(Event::Offered { gate: id, member: author, offer: offer.clone() });
         Ok(Ok(()))
     }
@@ -121,7 +158,7 @@ impl<R: Read> Run<'_, R> {
     fn take_need(&mut self, author: MemberId, id: GateId, need: &Need) -> Step {
         let mut gate = pass!(self.open_gate(id)?);
         pass!(need.check().map_err(Refusal::Need));
-        let mut part = pass!(self.part(&mut gate, author)?);
+        let (mut part, page) = pass!(self.part(&gate, author)?);
         if part.offer.is_none() && part.need.is_none() {
             gate.book.market = gate.book.market.saturating_add(1);
         }
@@ -132,8 +169,7 @@ impl<R: Read> Run<'_, R> {
             return Ok(Err(Refusal::GateFull(id)));
         }
         part.need = Some(need.clone());
-        self.store.put(key::part(id, author), &part);
-        self.store.put(key::gate(id), &gate);
+        self.put_part(gate, author, &part, page);
         self.events.push(Event::Needed { gate: id, member: author, need: need.clone() });
         Ok(Ok(()))
     }
@@ -143,7 +179,7 @@ impl<R: Read> Run<'_, R> {
         if tokens < gate.wager_min {
             return Ok(Err(Refusal::WagerTooSmall { given: tokens, least: gate.wager_min }));
         }
-        let mut part = pass!(self.part(&mut gate, author)?);
+        let (mut part, page) = pass!(self.part(&gate, author)?);
         let mut account: Account = self.store.get(&key::account(author))?;
         let held_elsewhere = account.held.saturating_sub(part.wager);
         let free = account.stake.saturating_sub(held_elsewhere);
@@ -156,8 +192,7 @@ impl<R: Read> Run<'_, R> {
         part.wager = tokens;
         account.held = held_elsewhere.saturating_add(tokens);
         self.store.put(key::account(author), &account);
-        self.store.put(key::part(id, author), &part);
-        self.store.put(key::gate(id), &gate);
+        self.put_part(gate, author, &part, page);
         self.events.push(Event::Wagered { gate: id, member: author, tokens });
         Ok(Ok(()))
     }
@@ -210,25 +245,52 @@ impl<R: Read> Run<'_, R> {
         }
     }
 
-    /// The member's part in the gate, entered into the roster if it is new. Rule C7.
-    fn part(&mut self, gate: &mut Gate, member: MemberId) -> Step<Part> {
+    /// The member's part in the gate; where it is new, with the roster page it will stand on. Rule C7.
+    ///
+    /// Nothing is written yet: the command may still be refused.
+    fn part(&mut self, gate: &Gate, member: MemberId) -> Step<(Part, Option<Roster>)> {
         if let Some(part) = self.store.find(&key::part(gate.id, member))? {
-            return Ok(Ok(part));
+            return Ok(Ok((part, None)));
         }
-        let count = usize::from(gate.book.participants);
-        if count >= PARTS_MAX {
+        if usize::from(gate.book.participants) >= PARTS_MAX {
             return Ok(Err(Refusal::GateFull(gate.id)));
         }
-        let page = u16::try_from(count.div_euclid(ROSTER_PAGE)).expect("the roster is bounded");
-        let roster: Roster = self.store.find(&key::roster(gate.id, page))?.unwrap_or_default();
-        let mut members = roster.members.into_inner();
-        members.push(member);
-        let members =
-            Bounded::new(members).expect("a page is full exactly when the count reaches the next");
-        self.store.put(key::roster(gate.id, page), &Roster { members });
-        gate.book.participants = gate.book.participants.saturating_add(1);
-        Ok(Ok(Part::default()))
+        let page = self.store.find(&key::roster(gate.id, next_page(gate)))?;
+        Ok(Ok((Part::default(), Some(page.unwrap_or_default()))))
     }
+
+    /// Writes a part and its gate, and enters a member that is new into its roster page.
+    fn put_part(&mut self, mut gate: Gate, member: MemberId, part: &Part, page: Option<Roster>) {
+        if let Some(page) = page {
+            let mut members = page.members.into_inner();
+            members.push(member);
+            let members = Bounded::new(members)
+                .expect("a page is full exactly when the count reaches the next");
+            self.store.put(key::roster(gate.id, next_page(&gate)), &Roster { members });
+            gate.book.participants = gate.book.participants.saturating_add(1);
+        }
+        self.store.put(key::part(gate.id, member), part);
+        self.store.put(key::gate(gate.id), &gate);
+    }
+}
+
+/// Marginal cost at the offer's least power, pico-currency per Wh; costs are convex, so the least there is.
+fn marginal_least(offer: &Offer) -> i128 {
+    match &offer.cost {
+        CostCurve::Quadratic { quadratic, linear } => i128::from(*quadratic)
+            .saturating_mul(i128::from(offer.power_min.0))
+            .saturating_add(i128::from(*linear)),
+        CostCurve::Blocks { blocks } => {
+            let least = blocks.first().map_or(0, |block| block.price.0);
+            i128::from(least).saturating_mul(i128::from(LINEAR_PER_PRICE))
+        }
+    }
+}
+
+/// Roster page that the next member to take part stands on.
+fn next_page(gate: &Gate) -> u16 {
+    let page = usize::from(gate.book.participants).div_euclid(ROSTER_PAGE);
+    u16::try_from(page).expect("the roster is bounded")
 }
 
 /// Rule C6.

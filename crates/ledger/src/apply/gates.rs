@@ -5,13 +5,14 @@ use crate::{
     Seed,
     draw::{Bidder, draw},
     event::Event,
-    gate::{Book, Failure, Gate, Open, Phase, Seat, Verdict},
+    gate::{Book, Dispatched, Failure, Gate, Open, Phase, Seat, Verdict},
     records::{Account, LIVE_GATES_MAX, Member, Owner, key, slot},
     state::Read,
     store::Stop,
     trust,
 };
-use gridaccord_model::{MemberId, codec::Bounded};
+use gridaccord_dispatch::merit;
+use gridaccord_model::{GateId, MemberId, Money, codec::Bounded};
 
 /// Views that a draw of great significance waits for: a seed can leak early to f + 1 voters.
 const BEACON_OFFSET_SIGNIFICANT: u64 = 10;
@@ -27,7 +28,7 @@ impl<R: Read> Run<'_, R> {
                 return;
             }
             let significance = self.head.turnover.max(self.rules.trust.significance_floor);
-            let gate = Gate {
+            let mut gate = Gate {
                 id,
                 interval: market.interval(id),
                 wager_min: trust::wager_min(&self.rules.trust, significance),
@@ -44,6 +45,10 @@ impl<R: Read> Run<'_, R> {
                 wager_min: gate.wager_min,
                 significance,
             });
+            if market.closes(id) <= self.head.now {
+                // The chain stood still: only this block's proposer could have a part in it.
+                gate.phase = self.fail_phase(id, Failure::Late);
+            }
             self.put_gate(&gate);
         }
     }
@@ -69,9 +74,9 @@ impl<R: Read> Run<'_, R> {
     fn seat_builders(&mut self, gate: &Gate, seed: &Seed) -> Result<u16, Stop> {
         let bidders = self.bidders(gate)?;
         let seated = draw(&self.params.chain, gate.id, seed, &bidders, self.rules.trust.seats);
-        for bidder in bidders.iter().filter(|bidder| !seated.contains(bidder)) {
-            self.release(bidder.member, bidder.wager)?;
-        }
+        let undrawn = bidders.iter().filter(|bidder| !seated.contains(bidder));
+        let undrawn: Vec<_> = undrawn.map(|bidder| (bidder.member, bidder.wager)).collect();
+        self.release(&undrawn)?;
         for (position, bidder) in (0u16..).zip(&seated) {
             let seat = Seat {
                 member: bidder.member,
@@ -97,6 +102,7 @@ impl<R: Read> Run<'_, R> {
             .filter(|(_, part)| part.wager > 0)
             .map(|(member, part)| (member, part.wager))
             .collect();
+        self.store.touch(wagers.iter().map(|(member, _)| key::account(*member)));
         let keys: Vec<_> = wagers.iter().map(|(member, _)| key::member(*member)).collect();
         let members: Vec<Member> = self.store.get_all(&keys)?;
         let keys: Vec<_> = members.iter().map(|member| key::owner(member.owner)).collect();
@@ -134,6 +140,9 @@ impl<R: Read> Run<'_, R> {
                 if gate.book.bidders == 0 {
                     return self.fail(gate, Failure::NoBuilders);
                 }
+                if merit::imbalance(self.problem(&gate)?).is_some() {
+                    return self.fail(gate, Failure::Infeasible);
+                }
                 let closed =
                     open.close(self.block.height, self.block.view, self.beacon_offset(&gate));
                 self.events.push(Event::Closed { gate: gate.id, draw_view: closed.draw_view });
@@ -142,10 +151,23 @@ impl<R: Read> Run<'_, R> {
             }
             Phase::Decided { decided } if late => {
                 self.events.push(Event::Dispatched { gate: gate.id });
-                gate.phase = Phase::Dispatched { dispatched: decided.dispatch() };
+                let dispatched = self.see_end(&gate, decided.dispatch());
+                gate.phase = Phase::Dispatched { dispatched };
+                Ok(gate)
+            }
+            Phase::Dispatched { dispatched } => {
+                gate.phase = Phase::Dispatched { dispatched: self.see_end(&gate, dispatched) };
                 Ok(gate)
             }
             _ => Ok(gate),
+        }
+    }
+
+    fn see_end(&self, gate: &Gate, dispatched: Dispatched) -> Dispatched {
+        if dispatched.due.is_none() && self.head.now >= gate.interval.end() {
+            dispatched.over(self.head.now, self.params.market.meter_lag_s)
+        } else {
+            dispatched
         }
     }
 
@@ -182,7 +204,7 @@ impl<R: Read> Run<'_, R> {
         }
         if let Phase::Dispatched { dispatched } = gate.phase {
             let over = self.head.now >= gate.interval.end();
-            let due = self.head.now >= self.params.market.meters(gate.id);
+            let due = dispatched.due.is_some_and(|due| self.head.now >= due);
             if due || (over && dispatched.readings >= gate.book.market) {
                 return self.settle(gate, dispatched.meter());
             }
@@ -194,9 +216,10 @@ impl<R: Read> Run<'_, R> {
     pub(super) fn fail(&mut self, mut gate: Gate, reason: Failure) -> Result<Gate, Stop> {
         match gate.phase {
             Phase::Open { .. } | Phase::Closed { .. } => {
-                for (member, part) in self.store.parts(&gate)? {
-                    self.release(member, part.wager)?;
-                }
+                let parts = self.store.parts(&gate)?;
+                let wagers: Vec<_> =
+                    parts.into_iter().map(|(member, part)| (member, part.wager)).collect();
+                self.release(&wagers)?;
             }
             Phase::Drawn { drawn } => self.release_seats(&gate, drawn.seats)?,
             Phase::Committed { committed } if reason == Failure::Late => {
@@ -211,9 +234,21 @@ impl<R: Read> Run<'_, R> {
             | Phase::Settled { .. }
             | Phase::Failed { .. } => {}
         }
-        self.events.push(Event::Failed { gate: gate.id, reason });
-        gate.phase = Phase::Failed { reason };
+        gate.phase = self.fail_phase(gate.id, reason);
         Ok(gate)
+    }
+
+    fn fail_phase(&mut self, gate: GateId, reason: Failure) -> Phase {
+        match reason {
+            // A wager that nobody can afford must not outlive what made it so large.
+            Failure::NoBuilders => {
+                self.head.turnover = Money(self.head.turnover.0.div_euclid(2));
+            }
+            Failure::PriceRise => self.head.price = None,
+            _ => {}
+        }
+        self.events.push(Event::Failed { gate, reason });
+        Phase::Failed { reason }
     }
 
     /// A late gate may be the network's fault, so silence costs nothing; a false answer still does.
@@ -221,17 +256,20 @@ impl<R: Read> Run<'_, R> {
         let seats = self.store.seats(gate.id, count)?;
         let (silent, spoken): (Vec<Seat>, Vec<Seat>) =
             seats.into_iter().partition(|seat| seat.verdict == Verdict::Waiting {});
-        for seat in silent {
-            self.release(seat.member, seat.wager)?;
-        }
+        let silent: Vec<_> = silent.iter().map(|seat| (seat.member, seat.wager)).collect();
+        self.touch_builders(&spoken);
+        self.release(&silent)?;
         self.settle_wagers(gate, &spoken)
     }
 
-    fn release(&mut self, member: MemberId, wager: u64) -> Result<(), Stop> {
-        if wager > 0 {
-            let mut account: Account = self.store.get(&key::account(member))?;
-            account.held = account.held.saturating_sub(wager);
-            self.store.put(key::account(member), &account);
+    /// Gives wagers of distinct members back.
+    fn release(&mut self, wagers: &[(MemberId, u64)]) -> Result<(), Stop> {
+        let wagers: Vec<_> = wagers.iter().filter(|(_, wager)| *wager > 0).collect();
+        let keys: Vec<_> = wagers.iter().map(|(member, _)| key::account(*member)).collect();
+        let accounts: Vec<Account> = self.store.get_all(&keys)?;
+        for ((key, (_, wager)), mut account) in keys.iter().zip(wagers).zip(accounts) {
+            account.held = account.held.saturating_sub(*wager);
+            self.store.put(*key, &account);
         }
         Ok(())
     }

@@ -15,6 +15,9 @@ use gridaccord_model::{Joules, MemberId, Money};
 
 impl<R: Read> Run<'_, R> {
     pub(super) fn settle(&mut self, mut gate: Gate, metered: Metered) -> Result<Gate, Stop> {
+        self.store.touch_rosters(&gate);
+        self.store.touch_seats(gate.id, metered.seats);
+        self.store.touch([PotName::Losses, PotName::Remainder].map(key::pot));
         let decision: Decision = self.store.get(&key::decision(gate.id))?;
         let participants = self.participants(&gate)?;
         let seats = self.store.seats(gate.id, metered.seats)?;
@@ -31,14 +34,20 @@ impl<R: Read> Run<'_, R> {
         };
         let settlement = settle(terms, &participants, metered.winner, &builders);
         self.post(&gate, &settlement)?;
-        self.head.turnover = settlement.turnover;
-        self.head.price = Some(decision.price);
+        self.head.turnover = self.turnover_after(settlement.turnover);
         gate.phase = Phase::Settled { settled: metered.settle(settlement.turnover) };
         Ok(gate)
     }
 
+    /// At most twice the turnover before: one absurd reading must not lift the least wager beyond everybody.
+    fn turnover_after(&self, turnover: Money) -> Money {
+        let before = self.head.turnover.max(self.rules.trust.significance_floor);
+        turnover.min(Money(before.0.saturating_mul(2)))
+    }
+
     fn participants(&mut self, gate: &Gate) -> Result<Vec<Participant>, Stop> {
         let parts = self.store.parts(gate)?;
+        self.store.touch(parts.iter().map(|(member, _)| key::account(*member)));
         let keys: Vec<_> = parts.iter().map(|(member, _)| key::member(*member)).collect();
         let members: Vec<Member> = self.store.get_all(&keys)?;
         let market = parts.into_iter().zip(members).filter_map(|((member, part), record)| {

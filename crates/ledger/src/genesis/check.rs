@@ -1,4 +1,4 @@
-//! Rules G1–G12: what a genesis document must be before a chain starts from it.
+//! Rules G1–G14: what a genesis document must be before a chain starts from it.
 
 use super::Genesis;
 use crate::records::LIVE_GATES_MAX;
@@ -10,6 +10,11 @@ use std::collections::BTreeSet;
 pub const PRICE_CAP_MAX: Price = Price(1 << 30);
 /// Largest deposit: with it no balance leaves the range of [`Money`].
 pub const DEPOSIT_MAX: Money = Money(1 << 53);
+/// Largest stake: with it all stakes and wagers together fit their type.
+pub const STAKE_MAX: u64 = 1 << 53;
+/// Largest product of price cap (µ/kWh) and interval (s): with it a line of a settlement is below 2^44 µ even
+/// when a meter claims the most a reading can.
+pub const PRICE_INTERVAL_MAX: i64 = 1 << 34;
 /// Most seats of a gate.
 pub const SEATS_MAX: u16 = 64;
 
@@ -62,10 +67,16 @@ pub enum GenesisError {
     /// Rule G12.
     #[error("trust: {0} is a share and at most 1,000,000 ppm")]
     ShareTooLarge(&'static str) = 12,
+    /// Rule G13.
+    #[error("members: the stake of {0:?} is above {limit} tokens", limit = STAKE_MAX)]
+    StakeTooLarge(String) = 13,
+    /// Rule G14.
+    #[error("market: price_cap times interval_s is {0}, above {limit}; shorten the interval or lower the cap", limit = PRICE_INTERVAL_MAX)]
+    SettlementTooLarge(i64) = 14,
 }
 
 impl Genesis {
-    /// Checks rules G1–G12.
+    /// Checks rules G1–G14.
     ///
     /// # Errors
     /// The first rule broken.
@@ -110,6 +121,9 @@ impl Genesis {
             if !(Money::ZERO..=DEPOSIT_MAX).contains(&member.deposit) {
                 return Err(GenesisError::DepositOutOfRange(name));
             }
+            if member.stake > STAKE_MAX {
+                return Err(GenesisError::StakeTooLarge(name));
+            }
         }
         Ok(())
     }
@@ -133,6 +147,10 @@ impl Genesis {
         }
         if !(Price::ZERO..=PRICE_CAP_MAX).contains(&market.price_cap) {
             return Err(GenesisError::PriceCapOutOfRange(market.price_cap));
+        }
+        let product = market.price_cap.0.saturating_mul(i64::from(interval_s));
+        if product > PRICE_INTERVAL_MAX {
+            return Err(GenesisError::SettlementTooLarge(product));
         }
         Ok(())
     }
