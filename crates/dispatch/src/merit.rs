@@ -85,6 +85,28 @@ pub fn clear(problem: &Problem) -> Outcome {
     Outcome::Optimal(share(problem, price))
 }
 
+/// Least and greatest supply, shedding included, that is optimal at a price.
+#[must_use]
+pub fn supply(problem: &Problem, price: ShadowPrice) -> (Watts, Watts) {
+    let price = price.0.clamp(-SHADOW_MAX, SHADOW_MAX);
+    let both = problem.curves().iter().map(|curve| curve.response(price));
+    let (least, greatest) =
+        both.fold((0i64, 0i64), |(low, high), (least, greatest)| (low + least, high + greatest));
+    (Watts(least), Watts(greatest))
+}
+
+/// The exact optimum for whoever already knows its price; `None` for any other price, or where none clears.
+#[must_use]
+pub fn dispatch_at(problem: &Problem, price: ShadowPrice) -> Option<Answer> {
+    if price < problem.shadow_floor() || price > ShadowPrice::MAX || imbalance(problem).is_some() {
+        return None;
+    }
+    let (least, greatest) = supply(problem, price);
+    let pinned = greatest >= problem.demand()
+        && (least < problem.demand() || price == problem.shadow_floor());
+    pinned.then(|| share(problem, price))
+}
+
 /// Dispatches at a clearing price: least responses, then the rest pro rata among those indifferent.
 fn share(problem: &Problem, price: ShadowPrice) -> Answer {
     let responses: Vec<(i64, i64)> =

@@ -1,1 +1,10 @@
 //! Floating-point optimiser: proposes a dispatch and its multipliers.
+//!
+//! Nothing found here is believed: every proposal passes [`gridaccord_dispatch::check`](gridaccord_dispatch::check())
+//! before it leaves, and again on every replica. Positive power is injection into the bus.
+
+#![warn(missing_docs)]
+
+pub mod interval;
+
+pub use interval::propose;

@@ -1,0 +1,7 @@
+//! Integration tests of `solver`.
+
+#![allow(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
+
+mod it {
+    mod interval;
+}
