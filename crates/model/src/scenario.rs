@@ -190,6 +190,12 @@ pub struct Event {
     pub until: Option<TimeS>,
 }
 
+/// A ledger time as scenarios write it: `2026-03-01T12:00:00Z`.
+#[must_use]
+pub fn utc(time: TimeS) -> String {
+    clock::text(time.0)
+}
+
 /// One value for all intervals or one for each.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Series(Vec<i64>);

@@ -40,6 +40,23 @@ pub(crate) fn instant_or_time(text: &str, start: u64) -> Option<u64> {
     instant(text).or_else(|| time_of_day(text).map(|time| start - start % DAY_S + time))
 }
 
+/// `YYYY-MM-DDTHH:MM:SSZ` of an instant: what [`instant`] reads.
+pub(crate) fn text(instant: u64) -> String {
+    let (mut days, time) = (instant / DAY_S, instant % DAY_S);
+    let mut year = 1970;
+    while days >= 365 + u64::from(is_leap(year)) && year < 3000 {
+        days -= 365 + u64::from(is_leap(year));
+        year += 1;
+    }
+    let mut month = 1;
+    while month < 12 && days >= days_in(year, month) {
+        days -= days_in(year, month);
+        month += 1;
+    }
+    let (hour, minute, second) = (time / 3_600, time / 60 % 60, time % 60);
+    format!("{year:04}-{month:02}-{:02}T{hour:02}:{minute:02}:{second:02}Z", days + 1)
+}
+
 fn field(text: &str, width: usize) -> Option<u64> {
     (text.len() == width && text.bytes().all(|digit| digit.is_ascii_digit()))
         .then(|| text.parse().ok())?
@@ -68,6 +85,9 @@ mod tests {
         assert_eq!(instant("2000-03-01T00:00:00Z"), Some(951_868_800));
         assert_eq!(instant("2024-02-29T23:59:59Z"), Some(1_709_251_199));
         assert_eq!(instant("2026-11-22T12:00:00Z"), Some(1_795_348_800));
+        for seconds in [0, 951_868_800, 1_709_251_199, 1_795_348_800, 1_735_689_599, 1_735_689_600] {
+            assert_eq!(instant(&text(seconds)), Some(seconds), "{}", text(seconds));
+        }
         for text in [
             "2023-02-29T00:00:00Z",
             "2024-13-01T00:00:00Z",
