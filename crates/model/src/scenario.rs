@@ -11,6 +11,7 @@ mod document;
 mod error;
 mod reader;
 mod resolve;
+mod resource;
 mod terms;
 mod supply;
 

@@ -85,7 +85,8 @@ mod tests {
         assert_eq!(instant("2000-03-01T00:00:00Z"), Some(951_868_800));
         assert_eq!(instant("2024-02-29T23:59:59Z"), Some(1_709_251_199));
         assert_eq!(instant("2026-11-22T12:00:00Z"), Some(1_795_348_800));
-        for seconds in [0, 951_868_800, 1_709_251_199, 1_795_348_800, 1_735_689_599, 1_735_689_600] {
+        for seconds in [0, 951_868_800, 1_709_251_199, 1_795_348_800, 1_735_689_599, 1_735_689_600]
+        {
             assert_eq!(instant(&text(seconds)), Some(seconds), "{}", text(seconds));
         }
         for text in [
