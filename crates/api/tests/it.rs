@@ -1,0 +1,18 @@
+//! The real server on a loopback port, over a real ledger.
+
+#[path = "it/common.rs"]
+mod common;
+#[path = "it/ledger.rs"]
+mod ledger;
+#[path = "it/reading.rs"]
+mod reading;
+#[path = "it/commands.rs"]
+mod commands;
+#[path = "it/events.rs"]
+mod events;
+#[path = "it/hostile.rs"]
+mod hostile;
+#[path = "it/client.rs"]
+mod client;
+#[path = "it/openapi.rs"]
+mod openapi;
