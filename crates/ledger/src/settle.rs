@@ -151,7 +151,7 @@ fn share_deviations(
 
 /// Whether this much more injection is worth money to who injects it.
 const fn earns(price: Price, joules: i64) -> bool {
-    price.0.signum() * joules.signum() > 0
+    (price.0 > 0 && joules > 0) || (price.0 < 0 && joules < 0)
 }
 
 /// |price| × energy used.

@@ -3,7 +3,17 @@
 #![allow(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
 
 mod it {
+    mod builders;
+    mod commands;
     mod common;
-    mod rounds;
+    mod draw;
+    mod encodings;
     mod gaming;
+    mod genesis;
+    mod halt;
+    mod life;
+    mod random;
+    mod rounds;
+    mod rules;
+    mod settlement;
 }
