@@ -255,6 +255,8 @@ impl World {
         assert!(rounds <= ROUNDS_MAX, "{rounds} rounds for block {}", block.height);
         assert_eq!(self.state.advance(&block), outcome);
         self.log.push(block);
+        let (_, rounds) = lazily(&self.state, |lazy| agenda(lazy));
+        assert!(rounds <= 4, "{rounds} rounds for the agenda");
         self.check_sums(&outcome);
         outcome
     }

@@ -51,6 +51,8 @@ fn canonical_record(bytes: &[u8]) -> bool {
     .any(|value| value(&record))
 }
 
+type Encoded = Vec<Vec<u8>>;
+
 /// A gate from genesis to settlement, with refusals, a false answer and a rotated key.
 fn life() -> (World, Vec<Event>) {
     let mut world = drawn(genesis());
@@ -76,7 +78,7 @@ fn life() -> (World, Vec<Event>) {
     (world, events)
 }
 
-fn corpus() -> (Vec<Vec<u8>>, Vec<Vec<u8>>, Vec<Vec<u8>>) {
+fn corpus() -> (Encoded, Encoded, Encoded) {
     let (world, events) = life();
     let blocks = world.log.iter().map(|block| block.encode().to_vec()).collect();
     let records = world.state.records().map(|(_, record)| record.as_bytes().to_vec()).collect();
@@ -157,7 +159,7 @@ proptest! {
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
     ) {
         thread_local! {
-            static CORPUS: (Vec<Vec<u8>>, Vec<Vec<u8>>, Vec<Vec<u8>>) = corpus();
+            static CORPUS: (Encoded, Encoded, Encoded) = corpus();
         }
         CORPUS.with(|(blocks, records, events)| {
             let change = |bytes: &Vec<u8>| {

@@ -304,3 +304,31 @@ fn a_price_rise_stops_one_gate_and_costs_no_builder() {
     assert_eq!(price_of(5, 100_000), ("decided", None));
     assert_eq!(world.pot(PotName::Slashed).tokens, 0);
 }
+
+#[test]
+fn forged_commands_in_a_block_hurt_nobody() {
+    let mut world = filled(genesis());
+    let forge = |world: &World, victim: u16, nonce, command: (u16, gridaccord_ledger::Command)| {
+        let mut signed = world.sign(victim, nonce, command.1.clone());
+        signed.signature = world.sign(CERTIFIER, nonce, command.1).signature;
+        signed
+    };
+    let nonce = |world: &World, id: u16| world.member(id).unwrap().nonce;
+    // A loader that lacks records looks at forged commands too: they may not lead it anywhere else.
+    let commands = vec![
+        forge(&world, SOLAR, nonce(&world, SOLAR), offer(0, SOLAR, blocks(0, &[(1, 1)]))),
+        world.sign(SOLAR, nonce(&world, SOLAR), wager(0, SOLAR, 120).1),
+        forge(&world, CAMPUS, 0, wager(0, CAMPUS, 10_000)),
+        forge(&world, GUEST, nonce(&world, GUEST), need_of(0, GUEST, need(1, &[]))),
+        forge(&world, BATTERY, 0, offer(0, BATTERY, blocks(0, &[(1, 1)]))),
+        world.sign(BATTERY, 0, offer(0, BATTERY, blocks(0, &[(7, 1)])).1),
+        world.sign(99, 0, wager(0, 99, 60).1),
+        world.sign(BATTERY, 1, wager(0, BATTERY, 60).1),
+    ];
+    let outcome = world.signed(commands);
+    let bad = Err(Refusal::SignatureInvalid);
+    let unknown = Err(Refusal::MemberUnknown(MemberId(99)));
+    assert_eq!(results(&outcome), [bad, Ok(()), bad, bad, bad, Ok(()), unknown, Ok(())]);
+    assert_eq!(world.account(CAMPUS).held, 0);
+    assert_eq!(world.parts(0).len(), 7);
+}
