@@ -231,7 +231,7 @@ fn genesis(casts: &[Cast]) -> Genesis {
         },
         thresholds: Thresholds {
             gap_ppb: 1_000_000,
-            price_rise_ppm: 100_000,
+            price_rise_ppm: 0,
             energy_loss_ppm: 20_000,
         },
         group_key: [0; 96],
