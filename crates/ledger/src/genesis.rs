@@ -137,7 +137,7 @@ pub struct Market {
     pub open_lead_s: u32,
     /// A gate closes this long before its interval starts.
     pub close_lead_s: u32,
-    /// Readings are due this long after the interval's end.
+    /// Readings are due this long after the first block behind the interval's end.
     pub meter_lag_s: u32,
     /// Highest price an answer may have.
     pub price_cap: Price,
@@ -175,12 +175,6 @@ impl Market {
     #[must_use]
     pub const fn closes(&self, gate: GateId) -> TimeS {
         TimeS(self.interval(gate).start.0.saturating_sub(self.close_lead_s as u64))
-    }
-
-    /// When readings of a gate are due.
-    #[must_use]
-    pub const fn meters(&self, gate: GateId) -> TimeS {
-        TimeS(self.interval(gate).end().0.saturating_add(self.meter_lag_s as u64))
     }
 
     /// Whether there is such a gate.
