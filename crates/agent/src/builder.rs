@@ -1,6 +1,6 @@
 //! What a member does with a seat: find the dispatch, commit to it, reveal it.
 
-use gridaccord_dispatch::{Answer, Problem};
+use gridaccord_dispatch::{Answer, Outcome, Problem};
 use gridaccord_ledger::{Command, Digest, SignedCommand, command::commitment};
 use gridaccord_model::{GateId, MemberId, codec::Blob};
 
@@ -40,6 +40,12 @@ pub trait Builder: Send {
     /// The seat was drawn: commands that commit.
     fn commit(&mut self, seat: &Seated<'_>) -> Vec<Command>;
 
+    /// Another builder of the gate committed: commands that answer to it. Honest builders have none.
+    fn overhear(&mut self, seat: &Seated<'_>) -> Vec<Command> {
+        let _ = seat;
+        Vec::new()
+    }
+
     /// The commit window is over and final: commands that reveal.
     fn reveal(&mut self, seat: &Seated<'_>) -> Vec<Command>;
 
@@ -58,9 +64,9 @@ impl Honest {
     /// The best dispatch the solver finds; `None` where there is none.
     #[must_use]
     pub fn answer(problem: &Problem) -> Option<Answer> {
-        match gridaccord_dispatch::merit::clear(problem) {
-            gridaccord_dispatch::Outcome::Optimal(answer) => Some(answer),
-            gridaccord_dispatch::Outcome::Infeasible(_) => None,
+        match gridaccord_solver::propose(problem) {
+            Outcome::Optimal(answer) => Some(answer),
+            Outcome::Infeasible(_) => None,
         }
     }
 }

@@ -96,6 +96,11 @@ impl Agent {
         }
     }
 
+    /// Starts without a look at the chain: the member's next nonce is `nonce`, gates are learnt as they open.
+    pub fn begin(&mut self, nonce: u64) {
+        self.outbox.restart(nonce);
+    }
+
     /// Takes up where the chain stands: after a restart, or when joining late.
     pub fn resume(&mut self, survey: &Survey) -> Vec<SignedCommand> {
         self.device.tick(survey.head.now);
@@ -136,6 +141,12 @@ impl Agent {
         });
     }
 
+    /// Tells the agent that the member's next nonce is `next`: what it has still to say is signed anew from there.
+    pub fn rebase(&mut self, next: u64) {
+        let Identity { chain, member, key, .. } = &self.identity;
+        self.outbox.rebase(next, |nonce, command| SignedCommand::sign(chain, key, *member, nonce, command));
+    }
+
     /// The member it acts for.
     #[must_use]
     pub const fn member(&self) -> MemberId {
@@ -173,7 +184,7 @@ impl Agent {
                 self.build(*gate, |builder, seat| builder.commit(seat))
             }
             Event::CommitsEnded { gate }
-                if self.gates.get(gate).is_some_and(|view| view.seated) =>
+                if self.is_seated(*gate) =>
             {
                 self.build(*gate, |builder, seat| builder.reveal(seat))
             }
@@ -207,6 +218,10 @@ impl Agent {
         if let Some(view) = self.gates.get_mut(&gate) {
             act(view);
         }
+    }
+
+    fn is_seated(&self, gate: GateId) -> bool {
+        self.gates.get(&gate).is_some_and(|view| view.seated)
     }
 
     /// What the rulebook does about a gate that opened: offer, need, wager.

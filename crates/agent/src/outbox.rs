@@ -58,7 +58,7 @@ impl Outbox {
     /// The ledger used up `nonce` for the command named `id`.
     ///
     /// If that command is not ours, somebody else signs with the member's key (its owner, by hand): what we
-    /// still have to say is signed anew behind it, and goes out with the next [`Outbox::send`].
+    /// still have to say is signed anew behind it.
     pub fn confirm(
         &mut self,
         nonce: u64,
@@ -73,12 +73,15 @@ impl Outbox {
             self.pending.pop_front();
             return;
         }
-        if nonce < self.pending.front().map_or(self.next, |pending| pending.signed.nonce) {
-            return;
+        if nonce >= self.pending.front().map_or(self.next, |pending| pending.signed.nonce) {
+            self.rebase(nonce.saturating_add(1), sign);
         }
-        let unsaid: Vec<Command> =
-            self.pending.drain(..).map(|pending| pending.signed.command).collect();
-        self.next = nonce.saturating_add(1);
+    }
+
+    /// Signs everything unsaid anew, from nonce `next` on; it goes out with the next [`Outbox::send`].
+    pub fn rebase(&mut self, next: u64, sign: impl Fn(u64, Command) -> SignedCommand) {
+        let unsaid: Vec<Command> = self.pending.drain(..).map(|pending| pending.signed.command).collect();
+        self.next = next;
         for command in unsaid {
             let signed = sign(self.next, command);
             self.next = self.next.saturating_add(1);

@@ -1,1 +1,71 @@
-fn main() {}
+//! The `gridaccord` command: parse, wire, run, print.
+
+mod check;
+mod completions;
+mod demo;
+mod key_file;
+mod ledger;
+mod scenarios;
+mod sim;
+mod solve;
+mod status;
+mod submit;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+use tracing_subscriber::EnvFilter;
+
+/// Rival suppliers, a data-center campus and its tenants agree on a dispatch that nobody has to be trusted for.
+#[derive(Parser, Debug)]
+#[command(name = "gridaccord", version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    Demo(demo::DemoArgs),
+    Solve(solve::SolveArgs),
+    Check(check::CheckArgs),
+    /// Offer a resource's power for a gate.
+    #[command(subcommand)]
+    Offer(submit::OfferCommand),
+    /// State the consumption needed in a gate's interval.
+    #[command(subcommand)]
+    Need(submit::NeedCommand),
+    /// Stake trust tokens for a seat among a gate's builders.
+    #[command(subcommand)]
+    Wager(submit::WagerCommand),
+    Status(status::StatusArgs),
+    /// Look into a chain's log.
+    #[command(subcommand)]
+    Ledger(ledger::LedgerCommand),
+    /// Run a campus in simulated time, with faults and liars.
+    #[command(subcommand)]
+    Sim(sim::SimCommand),
+    Completions(completions::CompletionsArgs),
+}
+
+fn main() -> ExitCode {
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::try_from_env("GRIDACCORD_LOG").unwrap_or_else(|_| EnvFilter::new("error")))
+        .with_writer(std::io::stderr)
+        .init();
+    let result = match Cli::parse().command {
+        Command::Demo(args) => demo::run(&args),
+        Command::Solve(args) => solve::run(&args),
+        Command::Check(args) => check::run(&args),
+        Command::Offer(command) => submit::offer(&command),
+        Command::Need(command) => submit::need(&command),
+        Command::Wager(command) => submit::wager(&command),
+        Command::Status(args) => status::run(&args),
+        Command::Ledger(command) => ledger::run(&command),
+        Command::Sim(command) => sim::run(&command),
+        Command::Completions(args) => completions::run(&args),
+    };
+    result.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}

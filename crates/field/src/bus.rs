@@ -47,11 +47,14 @@ struct Connection {
 pub struct SimulatedBus(Arc<Mutex<BTreeMap<MemberId, Connection>>>);
 
 impl SimulatedBus {
-    /// Connects a member's plant and gives back its device.
+    /// Gives back the device of a member, whose plant is connected unless it already is: a plant stands while the
+    /// program that drives it restarts.
     #[must_use]
     pub fn connect(&self, member: MemberId, plant: Plant) -> SimulatedDevice {
         let connection = Connection { plant, set_points: BTreeMap::new(), clock: TimeS::ZERO };
-        self.with(|connections| connections.insert(member, connection));
+        self.with(|connections| {
+            connections.entry(member).or_insert(connection);
+        });
         SimulatedDevice { bus: self.clone(), member }
     }
 

@@ -1,0 +1,35 @@
+//! `gridaccord status`: where a node stands.
+
+use anyhow::Result;
+use clap::Args;
+use gridaccord_api::client::Client;
+use std::process::ExitCode;
+
+/// Show where a node stands.
+#[derive(Args, Debug)]
+pub(crate) struct StatusArgs {
+    /// The node's HTTP interface.
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8600", env = "GRIDACCORD_API")]
+    api: String,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(args: &StatusArgs) -> Result<ExitCode> {
+    let client = Client::new(&args.api)?;
+    let status = crate::submit::block_on(client.status())??;
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&status)?);
+    } else {
+        println!("node of {} on chain {:?} ({})", status.member, status.label, status.chain);
+        println!("height {}, view {}, state root {}", status.height, status.view, status.state_root);
+        println!(
+            "{} of {} other validators connected, {} commands waiting",
+            status.peers_connected,
+            status.validators.saturating_sub(1),
+            status.mempool_commands,
+        );
+    }
+    Ok(ExitCode::SUCCESS)
+}

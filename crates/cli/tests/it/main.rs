@@ -1,0 +1,7 @@
+//! The command as a user runs it, and the rules of the workspace.
+
+#![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
+
+mod commands;
+mod run;
+mod wall;
