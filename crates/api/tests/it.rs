@@ -1,5 +1,7 @@
 //! The real server on a loopback port, over a real ledger.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop and say where")]
+
 #[path = "it/common.rs"]
 mod common;
 #[path = "it/ledger.rs"]

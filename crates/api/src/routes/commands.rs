@@ -10,7 +10,7 @@ use crate::{
 };
 use axum::{
     Json,
-    body::Body,
+    body::{Body, HttpBody as _},
     extract::State,
     response::{IntoResponse, Response},
 };
@@ -135,6 +135,10 @@ async fn read_command(
 }
 
 async fn read_body(app: &App, body: Body, size_max: usize) -> Result<Bytes, ApiError> {
+    // Who announces too much is told before sending it.
+    if body.size_hint().lower() > size_max as u64 {
+        return Err(oversize(size_max));
+    }
     let limited = Limited::new(body, size_max).collect();
     match tokio::time::timeout(app.config.body_timeout, limited).await {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),

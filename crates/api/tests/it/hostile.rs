@@ -47,8 +47,7 @@ async fn heads_that_are_too_large() {
 #[tokio::test]
 async fn bodies_that_are_too_large_or_lie_about_it() {
     let world = World::start().await;
-    let head =
-        "POST /v1/commands HTTP/1.1\r\nhost: a\r\ncontent-type: application/octet-stream\r\n";
+    let head = "POST /v1/commands HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-type: application/octet-stream\r\n";
     let announced = format!("{head}content-length: 10000000000\r\n\r\n");
     world.raw(announced.as_bytes()).await.error(413, "too_large");
     let mut chunked = format!("{head}transfer-encoding: chunked\r\n\r\n").into_bytes();
@@ -58,7 +57,7 @@ async fn bodies_that_are_too_large_or_lie_about_it() {
         chunked.extend(b"\r\n");
     }
     world.raw(&chunked).await.error(413, "too_large");
-    let broken = format!("{head}connection: close\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n");
+    let broken = format!("{head}transfer-encoding: chunked\r\n\r\nzz\r\n");
     world.raw(broken.as_bytes()).await.error(400, "body_incomplete");
     alive(&world).await;
 }
