@@ -45,22 +45,15 @@ pub struct Prices {
 codec_struct!(Prices { injected, absorbed, reserve, penalty, duration_s });
 
 impl Prices {
-    /// Prices that follow from λ* and the tariff; withdrawals carry `loss_ppm`.
+    /// Prices that follow from λ* and the tariff.
     ///
     /// # Errors
     /// A price leaves its range.
-    pub fn of(
-        price: Price,
-        tariff: &Tariff,
-        loss_ppm: u32,
-        duration_s: u32,
-    ) -> Result<Self, Refusal> {
-        let factor = i128::from(loss_ppm).saturating_add(1_000_000);
-        let withdrawn = i128::from(price.0).saturating_mul(factor).div_euclid(1_000_000);
+    pub fn of(price: Price, tariff: &Tariff, duration_s: u32) -> Result<Self, Refusal> {
         let narrow = |value: i128| i64::try_from(value).map(Price).map_err(|_| Refusal::Bounds);
         Ok(Self {
             injected: price,
-            absorbed: narrow(withdrawn)?,
+            absorbed: narrow(tariff.withdrawal(price))?,
             reserve: tariff.reserve_price,
             penalty: narrow(tariff.penalty(price))?,
             duration_s,

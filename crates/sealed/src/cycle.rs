@@ -6,7 +6,7 @@
 //! band, and the pool. The band bounds the total only to the uncertainty of the loss factor.
 
 use crate::{
-    gate::SumIndex,
+    gate::{OWNERS_MIN, SumIndex},
     group::{Commitment, Opening, Point, combine},
     opening::{Opened, SealedSum},
     range::Width,
@@ -160,7 +160,7 @@ pub struct CycleTotals {
 /// Sums a cycle's closings over all members of the cycle.
 ///
 /// # Errors
-/// A closing of another cycle, a second one of a member, or none at all.
+/// A closing of another cycle, a second one of a member, or fewer than three in all.
 pub fn total_cycle(
     cycle: &GateFacts,
     members: &BTreeSet<MemberId>,
@@ -174,6 +174,9 @@ pub fn total_cycle(
         if posted.insert(closing.participant, (closing.energy, closing.money)).is_some() {
             return Err(Refusal::CurveStands);
         }
+    }
+    if posted.len() < OWNERS_MIN {
+        return Err(Refusal::OwnersTooFew);
     }
     let mut hasher = Sha256::default();
     hasher.update(b"gridaccord/sealed/cycle set/v1");

@@ -123,13 +123,25 @@ pub fn post_deviation(
     limits: &LimitOpenings,
     rng: &mut impl CryptoRng,
 ) -> Result<(Deviation, Opening), SealError> {
-    let duration = i128::from(facts.gate.interval.duration_s);
-    let difference = Opening::combine(&[(SCALE, net), (duration.saturating_neg(), scaled)], 0);
     let honest = honest_bound(net.value, scaled.value, facts.gate.interval.duration_s);
-    let (Some(difference), Some(honest)) = (difference, honest) else {
-        return Err(Refusal::Bounds.into());
-    };
-    let bound = Opening::hide(honest, rng);
+    post_bound(facts, honest.ok_or(Refusal::Bounds)?, (scaled, net), limits, rng)
+}
+
+/// Posts a W of the member's choice: more than the honest one costs it more, less cannot be proven.
+///
+/// # Errors
+/// W does not cover the deviation, or exceeds what the limits allow.
+pub fn post_bound(
+    facts: &DeviationFacts,
+    bound: i128,
+    (scaled, net): (&Opening, &Opening),
+    limits: &LimitOpenings,
+    rng: &mut impl CryptoRng,
+) -> Result<(Deviation, Opening), SealError> {
+    let duration = i128::from(facts.gate.interval.duration_s);
+    let difference = Opening::combine(&[(SCALE, net), (duration.saturating_neg(), scaled)], 0)
+        .ok_or(Refusal::Bounds)?;
+    let bound = Opening::hide(bound, rng);
     let statement = facts.statement(bound.commit());
     let openings = vec![&bound, &difference, &limits.export, &limits.import];
     let proof = statement.prove(&Witness { openings, nonces: Vec::new() }, rng)?;

@@ -47,22 +47,24 @@ pub struct Holder {
     key: KeyShare,
     epoch: EpochKey,
     given: BTreeSet<(GateId, SumIndex)>,
-    /// By scope: gates and cycles are numbered apart.
+    /// One set each for a gate's sums, a cycle's totals and a cycle's sources.
     sets: BTreeMap<(Scope, GateId), Digest>,
     intervals: BTreeMap<TimeS, GateId>,
 }
 
-/// What a record's number counts.
+/// Sums that must be over one set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Scope {
     Gate,
     Cycle,
+    Sources,
 }
 
 const fn scope(index: SumIndex) -> Scope {
     match index {
         SumIndex::Price(_) | SumIndex::Reserve | SumIndex::Tier(_) => Scope::Gate,
-        SumIndex::CycleEnergy | SumIndex::CycleMoney | SumIndex::Source(_) => Scope::Cycle,
+        SumIndex::CycleEnergy | SumIndex::CycleMoney => Scope::Cycle,
+        SumIndex::Source(_) => Scope::Sources,
     }
 }
 

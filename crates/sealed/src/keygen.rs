@@ -537,3 +537,6 @@ impl Receiver {
         (sum.public() == own.point()).then_some(KeyShare { holder: self.holder, secret: sum })
     }
 }
+
+#[cfg(test)]
+mod tests;

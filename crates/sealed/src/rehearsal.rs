@@ -74,7 +74,7 @@ pub struct Party {
 #[derive(Debug)]
 pub enum Offered {
     /// A curve.
-    Curve(Curve),
+    Curve(Box<Curve>),
     /// Firm demand, W, at least 0.
     Firm(Watts),
 }

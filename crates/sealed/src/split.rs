@@ -6,7 +6,7 @@
 
 use crate::{
     cycle::{CycleTotal, sum_ciphers},
-    gate::SumIndex,
+    gate::{OWNERS_MIN, SumIndex},
     group::{Commitment, Opening},
     range::Width,
     refusal::Refusal,
@@ -255,7 +255,7 @@ pub fn post_supply(
 /// Σ parts attributed to one source, less the source's own figure: zero when they agree.
 ///
 /// # Errors
-/// No split, one of another cycle, one without that source, or two of one member.
+/// Fewer than three splits, one of another cycle, one without that source, or two of one member.
 pub fn source_total(
     cycle: &GateFacts,
     source: u16,
@@ -279,8 +279,8 @@ pub fn source_total(
         let part = split.parts.get(usize::from(source)).ok_or(Refusal::SplitTotal)?;
         ciphers.push((1, part.cipher));
     }
-    if members.is_empty() {
-        return Err(Refusal::SharesTooFew);
+    if members.len() < OWNERS_MIN {
+        return Err(Refusal::OwnersTooFew);
     }
     let set = hasher.finalize().1;
     sum_ciphers(cycle, SumIndex::Source(source), set, ciphers.into_iter())

@@ -142,6 +142,9 @@ impl Read for PriceGrid {
     }
 }
 
+/// Largest loss factor, parts per million.
+pub const LOSS_PPM_MAX: u32 = 1_000_000;
+
 /// Everything public that sealed statements depend on. Its hash is in every transcript.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tariff {
@@ -155,20 +158,33 @@ pub struct Tariff {
     pub reserve_price: Price,
     /// Least penalty for a kWh of deviation.
     pub penalty_floor: Price,
+    /// Loss factor that withdrawals carry, parts per million.
+    pub loss_ppm: u32,
 }
 
-codec_struct!(Tariff { version, grid, reserve_required, reserve_price, penalty_floor });
+codec_struct!(Tariff { version, grid, reserve_required, reserve_price, penalty_floor, loss_ppm });
 
 impl Tariff {
     /// Checks the tariff itself.
     ///
     /// # Errors
-    /// The reserve requirement is outside [0, 2³¹) W, or a public price is negative or too large.
+    /// The reserve requirement is outside [0, 2³¹) W, or a public price or the loss factor is out of bounds.
     pub fn check(&self) -> Result<(), Refusal> {
         let reserve = (0..POWER_LIMIT).contains(&self.reserve_required.0);
         let prices = [self.reserve_price, self.penalty_floor];
         let bounded = prices.iter().all(|price| (0..=PRICE_LIMIT).contains(&price.0));
-        if reserve && bounded { Ok(()) } else { Err(Refusal::Tariff) }
+        if reserve && bounded && self.loss_ppm <= LOSS_PPM_MAX {
+            Ok(())
+        } else {
+            Err(Refusal::Tariff)
+        }
+    }
+
+    /// λ_w, the price of withdrawals at a price: with the loss factor, rounded toward −∞ to a quantum.
+    #[must_use]
+    pub fn withdrawal(&self, price: Price) -> i128 {
+        let factor = i128::from(self.loss_ppm).saturating_add(1_000_000);
+        i128::from(price.0).saturating_mul(factor).div_euclid(1_000_000)
     }
 
     /// Hash that binds proofs to this tariff.
@@ -195,7 +211,7 @@ impl Tariff {
     #[must_use]
     pub fn exposure(&self, duration_s: u32) -> Option<[i128; 2]> {
         let intervals = i128::from(duration_s).checked_mul(i128::from(UNBILLED_MAX))?;
-        let import = i128::from(self.grid.cap().0.max(0)).checked_add(self.penalty_max())?;
+        let import = self.withdrawal(self.grid.cap()).max(0).checked_add(self.penalty_max())?;
         let export = i128::from(self.grid.floor().0).abs().checked_add(self.penalty_max())?;
         Some([intervals.checked_mul(import)?, intervals.checked_mul(export)?])
     }

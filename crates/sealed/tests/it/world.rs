@@ -5,7 +5,8 @@ use gridaccord_sealed::{
     curve::Limits,
     gate::Role,
     limit::SourceClass,
-    rehearsal::{PartySpec, Rehearsal},
+    rehearsal::{Offered, PartySpec, Rehearsal},
+    submission::{Submission, SubmissionSecret},
     tariff::{PriceGrid, Tariff},
 };
 use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng as _};
@@ -30,6 +31,7 @@ pub(crate) fn tariff(reserve: i64) -> Tariff {
         reserve_required: Watts(reserve),
         reserve_price: Price(10_000),
         penalty_floor: Price(50_000),
+        loss_ppm: 20_000,
     }
 }
 
@@ -50,6 +52,30 @@ pub(crate) fn party(owner: u16, role: Role, limits: [i64; 3]) -> PartySpec {
 pub(crate) fn six(seed: u64) -> Rehearsal {
     let mut specs: Vec<PartySpec> =
         (0..3).map(|o| party(o, Role::Supplier, [0, 50_000, 30_000])).collect();
-    specs.extend((3..6).map(|o| party(o, Role::Consumer, [20_000, 0, 0])));
+    specs.extend((3..6).map(|o| party(o, Role::Consumer, [40_000, 0, 0])));
     Rehearsal::new(tariff(60_000), &specs, 4, 300, &mut rng(seed)).unwrap()
+}
+
+/// Seals one offer for each party, in order.
+pub(crate) fn seal_all(
+    market: &Rehearsal,
+    offers: &[Offered],
+    rng: &mut ChaCha20Rng,
+) -> (Vec<Submission>, Vec<SubmissionSecret>) {
+    market
+        .parties
+        .iter()
+        .zip(offers)
+        .map(|(party, offer)| market.seal(party, offer, rng).unwrap())
+        .unzip()
+}
+
+/// Firm demand is cheap to prove: a market of nothing else still tries every rule about places and proofs.
+pub(crate) fn firm(
+    market: &Rehearsal,
+    member: usize,
+    watts: i64,
+    rng: &mut ChaCha20Rng,
+) -> Submission {
+    market.seal(&market.parties[member], &Offered::Firm(Watts(watts)), rng).unwrap().0
 }
