@@ -26,7 +26,9 @@ impl Stream {
     async fn open(world: &World, query: &str, last: Option<u64>) -> Self {
         let mut stream = world.connect().await;
         let header = last.map_or(String::new(), |last| format!("last-event-id: {last}\r\n"));
-        let request = format!("GET /v1/events{query} HTTP/1.1\r\nhost: node\r\n{header}\r\n");
+        let request = format!(
+            "GET /v1/events{query} HTTP/1.1\r\nhost: node\r\nconnection: close\r\n{header}\r\n"
+        );
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut stream = Self { reader: BufReader::new(stream) };
         let head = stream.line().await.unwrap();
