@@ -52,10 +52,18 @@ pub(crate) fn run(rng: &mut ChaCha20Rng) -> Result<()> {
             .collect();
         let commitments: Vec<_> = openings
             .iter()
-            .map(|(value, blinding)| base() * scalar(i128::from(*value)) + bases().blinding * blinding)
+            .map(|(value, blinding)| {
+                base() * scalar(i128::from(*value)) + bases().blinding * blinding
+            })
             .collect();
         let prove = |rng: &mut ChaCha20Rng| {
-            BulletproofsPlus::prove(Width::Bits32, &mut Transcript::new(b"ours"), &commitments, &openings, rng)
+            BulletproofsPlus::prove(
+                Width::Bits32,
+                &mut Transcript::new(b"ours"),
+                &commitments,
+                &openings,
+                rng,
+            )
         };
         prove(rng)?;
         let start = Instant::now();
@@ -76,9 +84,24 @@ pub(crate) fn run(rng: &mut ChaCha20Rng) -> Result<()> {
     };
     let ms = |duration: std::time::Duration| duration.as_secs_f64() * 1e3;
     println!("32 ranges of 32 bits, ms           ours   bulletproofs 5.0   ratio");
-    println!("prove                          {:8.1} {:18.1} {:7.2}", ms(ours.0), ms(theirs.0), ms(theirs.0) / ms(ours.0));
-    println!("verify alone                   {:8.1} {:18.1} {:7.2}", ms(ours.1), ms(theirs.1), ms(theirs.1) / ms(ours.1));
-    println!("verify each of 57 (no batch)   {:8.1} {:18.1} {:7.2}", ms(ours.3), ms(theirs.1), ms(theirs.1) / ms(ours.3));
+    println!(
+        "prove                          {:8.1} {:18.1} {:7.2}",
+        ms(ours.0),
+        ms(theirs.0),
+        ms(theirs.0) / ms(ours.0)
+    );
+    println!(
+        "verify alone                   {:8.1} {:18.1} {:7.2}",
+        ms(ours.1),
+        ms(theirs.1),
+        ms(theirs.1) / ms(ours.1)
+    );
+    println!(
+        "verify each of 57 (no batch)   {:8.1} {:18.1} {:7.2}",
+        ms(ours.3),
+        ms(theirs.1),
+        ms(theirs.1) / ms(ours.3)
+    );
     println!("proof bytes                    {:8} {:18}", ours.2, theirs.2);
     Ok(())
 }

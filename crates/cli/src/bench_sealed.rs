@@ -4,30 +4,30 @@
 //! Everything timed is the code a node runs. Where a batch is larger than what was proven, distinct proofs
 //! repeat in it, which costs the verifier the same; the table says so.
 
-use crate::sealed::{cast, generator, offers, tariff, HOLDERS};
-use anyhow::{ensure, Context as _, Result};
+use crate::sealed::{HOLDERS, cast, generator, offers, tariff};
+use anyhow::{Context as _, Result, ensure};
 use clap::Args;
-use comfy_table::{presets::UTF8_FULL_CONDENSED, Table};
+use comfy_table::{Table, presets::UTF8_FULL_CONDENSED};
 use commonware_codec::{Encode as _, EncodeSize as _};
 use gridaccord_model::{GateId, Joules, MemberId, Price, Watts};
 use gridaccord_sealed::{
+    Digest,
     account::{Line, Prices},
-    bill::{cycle_facts, make_bill, verify_bills, Bill},
-    book::{derive_set_point, SealedGate},
+    bill::{Bill, cycle_facts, make_bill, verify_bills},
+    book::{SealedGate, derive_set_point},
     clearing::{Search, Share},
     curve::Curve,
-    cycle::{close_cycle, total_cycle, CycleFacts},
+    cycle::{CycleFacts, close_cycle, total_cycle},
     group::{Commitment, Opening},
     holder::Closing,
     logarithm::LogTable,
-    metering::{read_meter, MeterFacts, Reading, Registers, SignedBy},
+    metering::{MeterFacts, Reading, Registers, SignedBy, read_meter},
     opening::assemble,
     range::Width,
     rehearsal::{Offered, Party, Rehearsal},
-    statement::{verify, verify_all, verify_statements, Cipher, Form, Proof, Statement, Witness},
+    statement::{Cipher, Form, Proof, Statement, Witness, verify, verify_all, verify_statements},
     submission::{Admission, Submission},
     transcript::{GateFacts, Place},
-    Digest,
 };
 use rand_chacha::ChaCha20Rng;
 use std::{
@@ -53,11 +53,23 @@ impl Bench {
         let ms = measured.as_secs_f64() * 1e3;
         let verdict = if ms <= goal_ms { "met" } else { "MISSED" };
         self.missed += usize::from(ms > goal_ms);
-        self.table.add_row([what.to_owned(), format!("{ms:.2}"), format!("{goal_ms}"), verdict.into(), note.into()]);
+        self.table.add_row([
+            what.to_owned(),
+            format!("{ms:.2}"),
+            format!("{goal_ms}"),
+            verdict.into(),
+            note.into(),
+        ]);
     }
 
     fn size(&mut self, what: &str, bytes: usize) {
-        self.table.add_row([what.to_owned(), format!("{bytes} B"), "–".into(), String::new(), String::new()]);
+        self.table.add_row([
+            what.to_owned(),
+            format!("{bytes} B"),
+            "–".into(),
+            String::new(),
+            String::new(),
+        ]);
     }
 }
 
@@ -114,7 +126,8 @@ pub(crate) fn run(args: &BenchSealedArgs) -> Result<()> {
     table.load_style(UTF8_FULL_CONDENSED).set_header(["what", "ms", "goal ms", "", "note"]);
     let mut bench = Bench { table, missed: 0 };
     let market = Rehearsal::new(tariff()?, &cast(), HOLDERS, 300, &mut rng)?;
-    let (submissions, admissions) = curves(&mut bench, &market, usize::from(args.curves), &mut rng)?;
+    let (submissions, admissions) =
+        curves(&mut bench, &market, usize::from(args.curves), &mut rng)?;
     interval(&mut bench, market, &submissions, &admissions, &mut rng)?;
     thousand(&mut bench, &submissions, &admissions)?;
     ranges_and_ciphers(&mut bench, &admissions[0], &mut rng)?;
@@ -132,7 +145,12 @@ fn full_curve(market: &Rehearsal, position: usize, party: &Party) -> Offered {
         _ => {
             let step = (Price(200_000), Watts(party.limits.import.0 / 2));
             let base = Watts(-party.limits.import.0 / 2 - 100);
-            Offered::Curve(Box::new(Curve::from_steps(&market.tariff.grid, base, &[step], Watts(0))))
+            Offered::Curve(Box::new(Curve::from_steps(
+                &market.tariff.grid,
+                base,
+                &[step],
+                Watts(0),
+            )))
         }
     }
 }
@@ -152,7 +170,12 @@ fn curves(
         proving.push(taken);
     }
     proving.sort_unstable();
-    bench.row("curve of 32 ranges: prove", proving[proving.len() / 2], 230.0, "median; funds and ciphertexts included");
+    bench.row(
+        "curve of 32 ranges: prove",
+        proving[proving.len() / 2],
+        230.0,
+        "median; funds and ciphertexts included",
+    );
     let admissions: Vec<Admission> =
         market.parties.iter().take(count).map(|party| market.admission(party)).collect();
     let one = || verify_all(vec![(submissions[0].clone(), &admissions[0])]);
@@ -160,14 +183,23 @@ fn curves(
     bench.row("curve: verify alone", median(9, one), 43.0, "funds and ciphertexts included");
     let batch = || verify_all(submissions.iter().cloned().zip(&admissions).collect());
     ensure!(batch().iter().all(Result::is_ok), "the batch verifies");
-    bench.row("curve: each in the batch", share_of(median(5, batch), count), 2.5, &format!("batch of {count}"));
+    bench.row(
+        "curve: each in the batch",
+        share_of(median(5, batch), count),
+        2.5,
+        &format!("batch of {count}"),
+    );
     let bytes = submissions[0].encode();
     let decode = || <Submission as commonware_codec::DecodeExt<()>>::decode(bytes.clone());
     ensure!(decode().is_ok(), "decodes");
     bench.row("curve: decode", median(9, decode), 1.0, "every point decompressed");
     bench.size("curve: bytes posted", bytes.len());
     let body = &submissions[0].body;
-    let derive = || (0..100).map(|_| derive_set_point(body, Share::Between { u: 9, alpha: 700_001 })).last();
+    let derive = || {
+        (0..100)
+            .filter_map(|_| derive_set_point(body, Share::Between { u: 9, alpha: 700_001 }))
+            .count()
+    };
     bench.row("derive 100 set-point commitments", median(9, derive), 8.0, "");
     Ok((submissions, admissions))
 }
@@ -187,7 +219,12 @@ fn interval(
     let curves_taken = start.elapsed();
     let closed = market.close(verified)?;
     let (sum, taken) = {
-        let gate = SealedGate::new(market.close(all_verified(submissions, admissions)?)?, market.tariff, Watts(0), Search::cold());
+        let gate = SealedGate::new(
+            market.close(all_verified(submissions, admissions)?)?,
+            market.tariff,
+            Watts(0),
+            Search::cold(),
+        );
         timed(|| gate.next_sum())
     };
     sum?.context("a sum to open")?;
@@ -196,7 +233,8 @@ fn interval(
     let (outcome, opened) = market.decide(&mut gate, rng)?;
     let opening_taken = opening.elapsed();
     let metering = Clock::now();
-    let held = verify_all(readings.iter().map(|(reading, facts)| (reading.clone(), facts)).collect());
+    let held =
+        verify_all(readings.iter().map(|(reading, facts)| (reading.clone(), facts)).collect());
     ensure!(held.iter().all(Result::is_ok), "readings verify");
     let metering_taken = metering.elapsed();
     let whole = curves_taken + opening_taken + metering_taken;
@@ -209,7 +247,12 @@ fn interval(
         outcome.price(),
     );
     bench.row("whole interval, all full curves", whole, 250.0, &note);
-    bench.row("sum 100 curves", share_of(taken * 100, submissions.len()), 1.4, "scaled from this market");
+    bench.row(
+        "sum 100 curves",
+        share_of(taken * 100, submissions.len()),
+        1.4,
+        "scaled from this market",
+    );
     bench.size("opened sum: bytes posted", opened[0].encode_size());
     bench.size("reading: bytes posted", readings[0].0.encode_size());
     shares(bench, &market, rng)
@@ -224,15 +267,23 @@ fn all_verified(
         .collect::<Result<Vec<_>, _>>()?)
 }
 
-fn read_all(market: &Rehearsal, count: usize, rng: &mut ChaCha20Rng) -> Result<Vec<(Reading, MeterFacts)>> {
+fn read_all(
+    market: &Rehearsal,
+    count: usize,
+    rng: &mut ChaCha20Rng,
+) -> Result<Vec<(Reading, MeterFacts)>> {
     let parties = market.parties.iter().take(count);
     parties
         .map(|party| {
             let facts = market.meter_facts(party, 0);
-            let (injected, absorbed) =
-                if party.limits.export.0 > 0 { (Joules(900_000), Joules(0)) } else { (Joules(0), Joules(90_000)) };
+            let (injected, absorbed) = if party.limits.export.0 > 0 {
+                (Joules(900_000), Joules(0))
+            } else {
+                (Joules(0), Joules(90_000))
+            };
             let signer = (SignedBy::Meter, &party.meter);
-            let (reading, _) = read_meter(injected, absorbed, &facts, &party.openings, signer, rng)?;
+            let (reading, _) =
+                read_meter(injected, absorbed, &facts, &party.openings, signer, rng)?;
             Ok((reading, facts))
         })
         .collect()
@@ -240,13 +291,19 @@ fn read_all(market: &Rehearsal, count: usize, rng: &mut ChaCha20Rng) -> Result<V
 
 /// Shares of a cycle's total: giving one, and verifying t with the opening.
 fn shares(bench: &mut Bench, market: &Rehearsal, rng: &mut ChaCha20Rng) -> Result<()> {
-    let (key, mut holders) = gridaccord_sealed::rehearsal::generate_key(market.gate.chain, 1, HOLDERS, rng)?;
+    let (key, mut holders) =
+        gridaccord_sealed::rehearsal::generate_key(market.gate.chain, 1, HOLDERS, rng)?;
     let cycle = GateFacts { key: key.key(), gate: GateId(900), ..market.gate };
     let members = BTreeSet::from([0, 1, 2].map(MemberId));
     let mut closings = Vec::new();
     for member in &members {
         let value = Opening::hide(77, rng);
-        let facts = CycleFacts { cycle, participant: *member, energy: value.commit(), money: value.commit() };
+        let facts = CycleFacts {
+            cycle,
+            participant: *member,
+            energy: value.commit(),
+            money: value.commit(),
+        };
         let (close, _) = close_cycle(&facts, &value, &value, rng)?;
         closings.push(verify(close, &facts)?);
     }
@@ -307,13 +364,22 @@ fn ranges_and_ciphers(bench: &mut Bench, facts: &Admission, rng: &mut ChaCha20Rn
         ciphers.push((same, proof));
     }
     let batch = |proofs: &[(Statement, Proof)]| {
-        let refs: Vec<(&Statement, &Proof)> =
-            proofs.iter().map(|(statement, proof)| (statement, proof)).cycle().take(1_000).collect();
+        let refs: Vec<(&Statement, &Proof)> = proofs
+            .iter()
+            .map(|(statement, proof)| (statement, proof))
+            .cycle()
+            .take(1_000)
+            .collect();
         timed(|| verify_statements(&refs))
     };
     let (refused, taken) = batch(&ranges);
     ensure!(refused.is_empty(), "ranges verify");
-    bench.row("64-bit ranges, 1,000 in a batch: each", share_of(taken, 1_000), 0.3, "100 distinct proofs repeated");
+    bench.row(
+        "64-bit ranges, 1,000 in a batch: each",
+        share_of(taken, 1_000),
+        0.3,
+        "100 distinct proofs repeated",
+    );
     let (refused, taken) = batch(&ciphers);
     ensure!(refused.is_empty(), "ciphertexts verify");
     bench.row("1,000 ciphertext proofs", taken, 90.0, "100 distinct proofs repeated");
@@ -346,7 +412,11 @@ fn bills(bench: &mut Bench, rng: &mut ChaCha20Rng) -> Result<()> {
     let proven = start.elapsed();
     let (refused, verified) = timed(|| verify_bills(&bills, None));
     ensure!(refused.is_empty(), "bills verify");
-    let note = format!("proven {:.0}, verified {:.0}", proven.as_secs_f64() * 1e3, verified.as_secs_f64() * 1e3);
+    let note = format!(
+        "proven {:.0}, verified {:.0}",
+        proven.as_secs_f64() * 1e3,
+        verified.as_secs_f64() * 1e3
+    );
     bench.row("a month's 57 bills proven and verified", proven + verified, 5_000.0, &note);
     let many: Vec<Bill> = bills.iter().cloned().cycle().take(4_000).collect();
     let (refused, taken) = timed(|| verify_bills(&many, None));

@@ -1,11 +1,11 @@
 //! `gridaccord bill verify FILE`: checks a bill without a network, a node or an account.
 
-use anyhow::{bail, Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use clap::{Args, Subcommand};
 use commonware_codec::{DecodeExt as _, Encode as _};
 use gridaccord_sealed::{
-    bill::{verify_bills, Bill},
     Digest,
+    bill::{Bill, verify_bills},
 };
 use std::path::{Path, PathBuf};
 
@@ -59,7 +59,9 @@ pub(crate) fn run(args: &BillArgs) -> Result<()> {
     let refused = verify_bills(&bills, verify.root);
     for (position, (file, bill)) in verify.files.iter().zip(&bills).enumerate() {
         match refused.iter().find(|(at, _)| *at == position) {
-            Some((_, refusal)) => println!("{}: REFUSED, rule Z{}: {refusal}", file.display(), refusal.rule()),
+            Some((_, refusal)) => {
+                println!("{}: REFUSED, rule Z{}: {refusal}", file.display(), refusal.rule())
+            }
             None => println!(
                 "{}: verified; member {}, cycle {}, {} lines, total {} µ, block {} root {}",
                 file.display(),
@@ -75,16 +77,22 @@ pub(crate) fn run(args: &BillArgs) -> Result<()> {
     if verify.root.is_none() {
         println!("note: no --root was given, so the bills' own roots were taken as they stand");
     }
-    if refused.is_empty() { Ok(()) } else { bail!("{} of {} bills refused", refused.len(), bills.len()) }
+    if refused.is_empty() {
+        Ok(())
+    } else {
+        bail!("{} of {} bills refused", refused.len(), bills.len())
+    }
 }
 
 fn read(file: &Path) -> Result<Bill> {
-    let size = std::fs::metadata(file).with_context(|| format!("cannot read {}", file.display()))?.len();
+    let size =
+        std::fs::metadata(file).with_context(|| format!("cannot read {}", file.display()))?.len();
     if size > FILE_SIZE_MAX {
         bail!("{} is larger than any bill", file.display());
     }
     let bytes = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
-    Bill::decode(bytes::Bytes::from(bytes)).with_context(|| format!("{} is not a bill", file.display()))
+    Bill::decode(bytes::Bytes::from(bytes))
+        .with_context(|| format!("{} is not a bill", file.display()))
 }
 
 /// Writes bills as `member-N.bill`.
@@ -92,10 +100,12 @@ fn read(file: &Path) -> Result<Bill> {
 /// # Errors
 /// The directory or a file cannot be written.
 pub(crate) fn write_all(directory: &Path, bills: &[Bill]) -> Result<()> {
-    std::fs::create_dir_all(directory).with_context(|| format!("cannot create {}", directory.display()))?;
+    std::fs::create_dir_all(directory)
+        .with_context(|| format!("cannot create {}", directory.display()))?;
     for bill in bills {
         let file = directory.join(format!("member-{}.bill", bill.participant.0));
-        std::fs::write(&file, bill.encode()).with_context(|| format!("cannot write {}", file.display()))?;
+        std::fs::write(&file, bill.encode())
+            .with_context(|| format!("cannot write {}", file.display()))?;
     }
     println!("          {} bill files written to {}", bills.len(), directory.display());
     Ok(())

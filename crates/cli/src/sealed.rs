@@ -3,30 +3,32 @@
 //! 53 tenants and four suppliers, seven key holders. It prints what everybody sees, and then what one tenant
 //! and each supplier see beside it: the point is what is missing from each view.
 
-use anyhow::{ensure, Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use clap::{Args, Subcommand};
-use gridaccord_model::{codec::Label, GateId, Interval, Joules, MemberId, Money, OwnerId, Price, Watts};
+use gridaccord_model::{
+    GateId, Interval, Joules, MemberId, Money, OwnerId, Price, Watts, codec::Label,
+};
 use gridaccord_sealed::{
+    Digest,
     account::{Line, LineSecret, Prices},
-    bill::{cycle_facts, make_bill, verify_bills, Bill},
-    book::{own_set_point, SealedGate},
-    claim::{claim, Bounds, ClaimFacts},
+    bill::{Bill, cycle_facts, make_bill, verify_bills},
+    book::{SealedGate, own_set_point},
+    claim::{Bounds, ClaimFacts, claim},
     clearing::Search,
     curve::{Curve, Limits},
     cycle::{check_balance, close_cycle, total_cycle},
     gate::{Outcome, Role},
     group::{Commitment, Opening},
     limit::SourceClass,
-    metering::{read_meter, Reading, ReadingSecret, SignedBy},
+    metering::{Reading, ReadingSecret, SignedBy, read_meter},
     rehearsal::{Offered, PartySpec, Rehearsal},
-    split::{post_supply, source_total, split_energy, SplitFacts, SupplyFacts},
-    statement::{verify, verify_all, Verified},
+    split::{SplitFacts, SupplyFacts, post_supply, source_total, split_energy},
+    statement::{Verified, verify, verify_all},
     submission::SubmissionSecret,
     tariff::{PriceGrid, Tariff},
     transcript::{GateFacts, Place},
-    Digest,
 };
-use rand::{rand_core::UnwrapErr, rngs::SysRng, SeedableRng as _};
+use rand::{SeedableRng as _, rand_core::UnwrapErr, rngs::SysRng};
 use rand_chacha::ChaCha20Rng;
 use std::path::PathBuf;
 
@@ -88,7 +90,8 @@ pub(crate) fn generator(seed: Option<u64>) -> ChaCha20Rng {
 /// Feed-in at 0.06, retail at 0.20, cap at 10 a kWh; 60 kW of reserve stand behind the largest supplier.
 pub(crate) fn tariff() -> Result<Tariff> {
     let tiers = [Price(2_000_000), Price(5_000_000)];
-    let grid = PriceGrid::around(Price(-50_000), Price(60_000), Price(200_000), tiers, Price(10_000_000))?;
+    let grid =
+        PriceGrid::around(Price(-50_000), Price(60_000), Price(200_000), tiers, Price(10_000_000))?;
     Ok(Tariff {
         version: 1,
         grid,
@@ -135,7 +138,9 @@ pub(crate) fn offers(tariff: &Tariff) -> Vec<Offered> {
         ramp(60_000, 150_000, 20_000),
         ramp(100_000, 250_000, 25_000),
     ];
-    all.extend((0..i64::from(TENANTS)).map(|tenant| Offered::Firm(Watts(1_000 + 10 * (tenant * 17 % 50)))));
+    all.extend(
+        (0..i64::from(TENANTS)).map(|tenant| Offered::Firm(Watts(1_000 + 10 * (tenant * 17 % 50)))),
+    );
     all
 }
 
@@ -146,7 +151,11 @@ fn short(commitment: &Commitment) -> String {
 fn run_demo(args: &DemoArgs) -> Result<()> {
     let mut rng = generator(args.seed);
     let mut market = Rehearsal::new(tariff()?, &cast(), HOLDERS, 300, &mut rng)?;
-    println!("key         {} holders, any {} open a sum, fewer learn nothing", HOLDERS, market.epoch.threshold());
+    println!(
+        "key         {} holders, any {} open a sum, fewer learn nothing",
+        HOLDERS,
+        market.epoch.threshold()
+    );
     println!("            Y = {}", market.epoch.key());
     run_gate(&mut market, &mut rng)?;
     run_month(&mut market, args, &mut rng)
@@ -163,7 +172,10 @@ fn run_gate(market: &mut Rehearsal, rng: &mut ChaCha20Rng) -> Result<()> {
         secrets.push(secret);
     }
     let verified = market.verify(postings)?;
-    println!("            {} submissions verified: monotone, within certified limits, funded", verified.len());
+    println!(
+        "            {} submissions verified: monotone, within certified limits, funded",
+        verified.len()
+    );
     let closed = market.close(verified)?;
     let mut gate = SealedGate::new(closed, market.tariff, Watts(0), Search::cold());
     let (outcome, opened) = market.decide(&mut gate, rng)?;
@@ -171,23 +183,36 @@ fn run_gate(market: &mut Rehearsal, rng: &mut ChaCha20Rng) -> Result<()> {
     for open in &opened {
         println!("            opened {:?} = {} W", open.index, open.value);
     }
-    let Outcome::Balanced { cleared, reserve } = outcome else { anyhow::bail!("the demo's gate must balance") };
-    println!("            price {} (crossing at point {} of 28), reserve held {reserve} W", cleared.price, cleared.u);
-    println!("            leaks: those sums, who took part and when; t = 5 colluding holders could decrypt all");
+    let Outcome::Balanced { cleared, reserve } = outcome else {
+        anyhow::bail!("the demo's gate must balance")
+    };
+    println!(
+        "            price {} (crossing at point {} of 28), reserve held {reserve} W",
+        cleared.price, cleared.u
+    );
+    println!(
+        "            leaks: those sums, who took part and when; t = 5 colluding holders could decrypt all"
+    );
     for (position, secret) in secrets.iter().enumerate().take(5) {
         let party = &market.parties[position];
         let share = gate.run().share(party.seat.member).context("the gate is decided")?;
         let own = own_set_point(secret, share).context("within bounds")?;
         let public = gate.set_point(party.seat.member).context("takes part")?;
         ensure!(own.scaled.commit() == public, "the member derives what everybody derives");
-        println!("{:<12}knows its own set point, {}; everybody else sees {}…", party.name, own.power, short(&public));
+        println!(
+            "{:<12}knows its own set point, {}; everybody else sees {}…",
+            party.name,
+            own.power,
+            short(&public)
+        );
     }
     Ok(())
 }
 
 /// Tenants' energy of the month, Wh: between 1 and 3 kWh each, 91 kWh in all.
 fn tenants_wh() -> Vec<i64> {
-    let mut energy: Vec<i64> = (0..i64::from(TENANTS)).map(|tenant| 1_000 + tenant * 389 % 1_400).collect();
+    let mut energy: Vec<i64> =
+        (0..i64::from(TENANTS)).map(|tenant| 1_000 + tenant * 389 % 1_400).collect();
     let total: i64 = SUPPLIERS.iter().map(|(_, _, wh)| wh).sum();
     let mut missing = total - energy.iter().sum::<i64>();
     for own in &mut energy {
@@ -217,30 +242,45 @@ fn run_month(market: &mut Rehearsal, args: &DemoArgs, rng: &mut ChaCha20Rng) -> 
     bill_everybody(market, &cycle, &metered, args, rng)
 }
 
-fn read_all(market: &Rehearsal, supplied: &[i64], used: &[i64], rng: &mut ChaCha20Rng) -> Result<Vec<Metered>> {
+fn read_all(
+    market: &Rehearsal,
+    supplied: &[i64],
+    used: &[i64],
+    rng: &mut ChaCha20Rng,
+) -> Result<Vec<Metered>> {
     let mut readings = Vec::new();
     let mut secrets = Vec::new();
     for (position, party) in market.parties.iter().enumerate() {
         let joules = |wh: Option<&i64>| Joules(wh.copied().unwrap_or(0) * Joules::PER_WH);
         let injected = joules(supplied.get(position));
-        let absorbed = joules(position.checked_sub(SUPPLIERS.len()).and_then(|tenant| used.get(tenant)));
+        let absorbed =
+            joules(position.checked_sub(SUPPLIERS.len()).and_then(|tenant| used.get(tenant)));
         let facts = market.meter_facts(party, 0);
         let signer = (SignedBy::Meter, &party.meter);
-        let (reading, secret) = read_meter(injected, absorbed, &facts, &party.openings, signer, rng)?;
+        let (reading, secret) =
+            read_meter(injected, absorbed, &facts, &party.openings, signer, rng)?;
         readings.push((reading, facts));
         secrets.push(secret);
     }
     let batch = readings.iter().map(|(reading, facts)| (reading.clone(), facts)).collect();
     let verified = verify_all(batch).into_iter().collect::<Result<Vec<_>, _>>()?;
-    Ok(verified.into_iter().zip(secrets).map(|(reading, secret)| Metered { reading, secret }).collect())
+    Ok(verified
+        .into_iter()
+        .zip(secrets)
+        .map(|(reading, secret)| Metered { reading, secret })
+        .collect())
 }
 
 fn claim_range(market: &Rehearsal, metered: &[Metered], rng: &mut ChaCha20Rng) -> Result<()> {
     let mut claims = Vec::new();
     for (party, metered) in market.parties.iter().zip(metered).skip(SUPPLIERS.len()) {
-        let place =
-            Place { gate: market.gate, certificate: party.live.hash(), participant: party.seat.member };
-        let metric = Label::new("energy_j").map_err(|name| anyhow::anyhow!("metric name too long: {name}"))?;
+        let place = Place {
+            gate: market.gate,
+            certificate: party.live.hash(),
+            participant: party.seat.member,
+        };
+        let metric = Label::new("energy_j")
+            .map_err(|name| anyhow::anyhow!("metric name too long: {name}"))?;
         let bounds = Bounds { metric, least: 1_000 * Joules::PER_WH, most: 3_000 * Joules::PER_WH };
         let facts = ClaimFacts { place, recorded: metered.reading.get().registers.absorbed };
         claims.push((claim(place, bounds, &metered.secret.absorbed, rng)?, facts));
@@ -284,9 +324,14 @@ fn agree_on_sources(
         let opened = market.open_total(&total, rng)?;
         ensure!(opened.value() == 0, "tenants and {name} agree");
         let kwh = format!("{}.{}", wh / 1_000, wh % 1_000 / 100);
-        println!("{name:<12}knows its own {kwh} kWh and sees 53 tenants' parts less its own = {} J", opened.value());
+        println!(
+            "{name:<12}knows its own {kwh} kWh and sees 53 tenants' parts less its own = {} J",
+            opened.value()
+        );
     }
-    println!("            four zeros prove that 53 totals and four totals agree; the total stays unknown to all");
+    println!(
+        "            four zeros prove that 53 totals and four totals agree; the total stays unknown to all"
+    );
     Ok(())
 }
 
@@ -329,7 +374,8 @@ fn bill_everybody(
             deviation: Commitment::zero(),
         };
         let facts = cycle_facts(cycle, reading.participant, &[line])?;
-        let secret = LineSecret { reading: &metered.secret, reserve: &nothing, deviation: &nothing };
+        let secret =
+            LineSecret { reading: &metered.secret, reserve: &nothing, deviation: &nothing };
         let money = secret.amount(&prices).context("within bounds")?;
         let energy = metered.secret.net().context("within bounds")?;
         let (close, whole) = close_cycle(&facts, &energy, &money, rng)?;
@@ -343,7 +389,10 @@ fn bill_everybody(
     let energy = market.open_total(&totals.energy, rng)?;
     let lost = check_balance(&energy, Joules(0))?;
     let pool = market.open_total(&totals.money, rng)?;
-    println!("Everybody sees: supplied less used = {lost}, sum of all bills = {} µ (rounding)", pool.value());
+    println!(
+        "Everybody sees: supplied less used = {lost}, sum of all bills = {} µ (rounding)",
+        pool.value()
+    );
     ensure!(verify_bills(&bills, None).is_empty(), "every bill verifies");
     for position in [0, 1, 2, 3, 4, 5] {
         let party = &market.parties[position];

@@ -1,4 +1,6 @@
-//! One binary for the crate's integration tests.
+//! Integration tests of `sealed`.
+
+#![allow(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
 
 #[path = "it/world.rs"]
 mod world;

@@ -80,7 +80,7 @@ pub(crate) fn random_curve(low: i64, high: i64, reserve: i64, rng: &mut ChaCha20
     let width = u64::try_from(high - low).unwrap();
     let mut points: Vec<i64> =
         (0..PRICES).map(|_| low + i64::try_from(rng.next_u64() % (width + 1)).unwrap()).collect();
-    if rng.next_u32() % 3 == 0 {
+    if rng.next_u32().is_multiple_of(3) {
         points = points
             .iter()
             .map(|x| if *x < low + i64::try_from(width / 2).unwrap() { low } else { high })

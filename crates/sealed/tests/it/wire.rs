@@ -85,10 +85,12 @@ fn a_tariff_with_falling_prices_does_not_decode() {
     assert!(Tariff::decode(Bytes::from(bytes)).is_err());
 }
 
+#[allow(unreachable_pub, reason = "the fuzz target includes the same file")]
 #[path = "../../../../fuzz/src/sealed.rs"]
 mod decoders;
 
 #[test]
+#[allow(clippy::disallowed_methods, reason = "a test reads its corpus")]
 fn the_fuzzers_corpus_replays() {
     let corpus =
         std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus/sealed_decode");
