@@ -12,7 +12,7 @@
 use crate::{
     beacon,
     block::{Block, ConsensusContext, Header},
-    chain::Scheme,
+    chain::{Chain, Scheme},
     clock,
     handle::Finalized,
     node_state::{Executed, Shared, Tip},
@@ -84,44 +84,13 @@ impl App {
         Self { shared, verifier, meddle }
     }
 
-    /// Rules 1 to 3.
-    pub(crate) fn check(&self, parent: &Header, block: &Block) -> Result<(), Invalid> {
-        let header = block.header();
-        let fits = match block.payload() {
-            Payload::Genesis { genesis } => {
-                header.height == 1 && genesis.chain_id() == *self.shared.chain.id()
-            }
-            Payload::Commands { .. } => header.height > 1,
-        };
-        if !fits {
-            return Err(Invalid::Payload(header.height));
-        }
-        if header.timestamp < parent.timestamp {
-            return Err(Invalid::Time);
-        }
-        let views = header.seeds.iter().map(|seed| seed.view);
-        let ascend =
-            views.clone().zip(views.clone().skip(1)).all(|(earlier, later)| earlier < later);
-        if !ascend || views.last().is_some_and(|last| last >= header.view()) {
-            return Err(Invalid::SeedOrder);
-        }
-        for seed in &header.seeds {
-            // A seed taken from a certificate was checked with it.
-            if self.shared.seed_of(seed.view) != Some(*seed)
-                && !beacon::verify(&self.verifier, seed)
-            {
-                return Err(Invalid::Seed(seed.view));
-            }
-        }
-        Ok(())
-    }
-
     /// What the next block opens with: the genesis document, or commands that fit the parent's state.
     async fn draft(
         &self,
         source: &impl Source,
         parent: &Block,
         digest: &Digest,
+        view: u64,
         now: TimeMs,
     ) -> Option<Draft> {
         let height = parent.header().height + 1;
@@ -130,7 +99,8 @@ impl App {
             Draft { height, timestamp, seeds: vec![], commands: vec![], forge_state_root: false };
         if height > 1 {
             let agenda = state::load(source, |loaded| agenda(loaded)).await?;
-            let wanted: BTreeSet<u64> = agenda.seeds.into_iter().collect();
+            let wanted: BTreeSet<u64> =
+                agenda.seeds.into_iter().filter(|wanted| *wanted < view).collect();
             draft.seeds = wanted
                 .into_iter()
                 .filter_map(|view| self.shared.seed_of(view))
@@ -186,6 +156,38 @@ impl App {
     }
 }
 
+/// Rules 1 to 3. `known` says which seeds were checked before.
+pub(crate) fn check(
+    chain: &Chain,
+    verifier: &Scheme,
+    known: impl Fn(&Seed) -> bool,
+    parent: &Header,
+    block: &Block,
+) -> Result<(), Invalid> {
+    let header = block.header();
+    let fits = match block.payload() {
+        Payload::Genesis { genesis } => header.height == 1 && genesis.chain_id() == *chain.id(),
+        Payload::Commands { .. } => header.height > 1,
+    };
+    if !fits {
+        return Err(Invalid::Payload(header.height));
+    }
+    if header.timestamp < parent.timestamp {
+        return Err(Invalid::Time);
+    }
+    let views = header.seeds.iter().map(|seed| seed.view);
+    let ascend = views.clone().zip(views.clone().skip(1)).all(|(earlier, later)| earlier < later);
+    if !ascend || views.last().is_some_and(|last| last >= header.view()) {
+        return Err(Invalid::SeedOrder);
+    }
+    for seed in &header.seeds {
+        if !known(seed) && !beacon::verify(verifier, seed) {
+            return Err(Invalid::Seed(seed.view));
+        }
+    }
+    Ok(())
+}
+
 /// Executes a block against its parent's state; `None` where the ledger does not stop asking.
 pub(crate) async fn execute<E: Context + Spawner>(
     block: &gridaccord_ledger::Block,
@@ -234,7 +236,7 @@ where
     type Context = ConsensusContext;
     type Block = Block;
     type Databases = Databases<E>;
-    type Captured = ();
+    type Captured = Executed;
     type Provider = ();
     type Input = ();
 
@@ -255,8 +257,15 @@ where
     ) -> Option<Proposed<Self, E>> {
         let started = clock::now(&runtime);
         let parent = ancestry.next().await?;
-        let mut draft =
-            self.draft(&Open::<E>(&batches), parent.inner(), &parent.digest(), started).await?;
+        let mut draft = self
+            .draft(
+                &Open::<E>(&batches),
+                parent.inner(),
+                &parent.digest(),
+                context.round.view().get(),
+                started,
+            )
+            .await?;
         let payload = self.payload(&mut draft)?;
         let seeds = Bounded::new(draft.seeds).ok()?;
         let ledger = gridaccord_ledger::Block {
@@ -303,7 +312,12 @@ where
         let digest = block.digest();
         if finality == Finality::Candidate {
             let parent = ancestry.next().await?;
-            if let Err(reason) = self.check(parent.inner().header(), block.inner()) {
+            // A seed taken from a certificate was checked with it.
+            let known = |seed: &Seed| self.shared.seed_of(seed.view) == Some(*seed);
+            let chain = &self.shared.chain;
+            if let Err(reason) =
+                check(chain, &self.verifier, known, parent.inner().header(), block.inner())
+            {
                 tracing::warn!(height = block.inner().header().height, %reason, "block refused");
                 return None;
             }
@@ -320,25 +334,37 @@ where
     async fn capture(
         &mut self,
         _context: (E, ConsensusContext),
-        _block: &Block,
+        block: &Block,
         _batches: &Sealed<E>,
-        _readers: Readers<E>,
-    ) {
+        readers: Readers<E>,
+    ) -> Executed {
+        let digest = block.digest();
+        if let Some(executed) = self.shared.take(&digest, block.header().height) {
+            return executed;
+        }
+        // A node that is far behind executes more blocks ahead than it remembers: once more, then.
+        let ledger = block.to_ledger();
+        let outcome = state::load(&Applied::<E>(&readers), |loaded| apply(loaded, &ledger)).await;
+        Executed {
+            block: Arc::new(ledger),
+            parent: block.header().context.parent.1,
+            outcome: Arc::new(
+                outcome.expect("the same block was executed on the same state before"),
+            ),
+            agenda: Agenda::default(),
+            started: None,
+        }
     }
 
     async fn finalized(
         &mut self,
         (runtime, _): (E, ConsensusContext),
         block: &Block,
-        (): (),
+        executed: Executed,
         readers: Readers<E>,
     ) {
         let digest = block.digest();
         let header = block.header();
-        let executed = self
-            .shared
-            .take(&digest, header.height)
-            .expect("a block is executed in this process before it is applied");
         self.settle(&executed.block, &Applied::<E>(&readers)).await;
         let finality_ms =
             executed.started.map(|started| clock::now(&runtime).0.saturating_sub(started.0));

@@ -20,7 +20,10 @@ use commonware_utils::{
     N3f1, TryCollect as _,
     ordered::{Quorum as _, Set},
 };
-use gridaccord_ledger::{Digest, Genesis, genesis::VALIDATORS_MAX};
+use gridaccord_ledger::{
+    Digest, Genesis,
+    genesis::{GenesisError, VALIDATORS_MAX},
+};
 use rand_core::CryptoRng;
 use std::{collections::BTreeMap, num::NonZeroU32};
 use zeroize::Zeroizing;
@@ -38,22 +41,12 @@ pub(crate) type Polynomial = Sharing<MinSig>;
 const NAMESPACE: &[u8] = b"gridaccord/consensus/v1";
 /// Domain of connections between nodes; the chain's id follows it.
 const NETWORK_NAMESPACE: &[u8] = b"gridaccord/network/v1";
-/// Least number of validators: below it, not one fault is tolerated.
-pub const VALIDATORS_MIN: usize = 4;
-
-const _: () = assert!(VALIDATORS_MAX >= VALIDATORS_MIN);
-
 /// Why a genesis document cannot carry a chain.
 #[derive(Debug, thiserror::Error)]
 pub enum ChainError {
-    /// Too few validators.
-    #[error(
-        "genesis names {found} validators, at least {VALIDATORS_MIN} are needed: add validators"
-    )]
-    ValidatorsTooFew {
-        /// How many there are.
-        found: usize,
-    },
+    /// A rule of the ledger is broken.
+    #[error("genesis is not one: {0}")]
+    Genesis(#[from] GenesisError),
     /// One key twice.
     #[error("genesis names a validator key twice: give every validator its own key")]
     ValidatorTwice,
@@ -171,10 +164,8 @@ impl Chain {
     /// # Errors
     /// [`ChainError`], in the order of its variants.
     pub fn new(genesis: Genesis) -> Result<Self, ChainError> {
+        genesis.check()?;
         let found = genesis.validators.len();
-        if found < VALIDATORS_MIN {
-            return Err(ChainError::ValidatorsTooFew { found });
-        }
         let validators: Set<PublicKey> = genesis
             .validators
             .iter()
@@ -220,7 +211,7 @@ impl Chain {
 
     /// The block at height 0. Nothing is executed in it: block 1 carries the genesis document.
     pub(crate) fn genesis_block(&self) -> Block {
-        let leader = self.validators.iter().next().expect("checked to be at least four").clone();
+        let leader = self.validators.iter().next().expect("rule G1 of genesis").clone();
         Block::genesis(self.id, leader, self.genesis.clock.wall_start)
     }
 

@@ -10,7 +10,7 @@
 //! | run a validator over TCP | [`tcp`] |
 //! | submit, subscribe, read, prove | [`Handle`] |
 //! | check a proof anywhere | [`light::verify`] |
-//! | check a stored chain | `replay` |
+//! | check a stored chain | [`replay::replay`] |
 //! | run many validators from one seed | `simulation`, feature `simulation` |
 //!
 //! ```no_run
@@ -47,6 +47,9 @@ pub mod light;
 pub mod mempool;
 pub mod node;
 pub mod pace;
+pub mod replay;
+#[cfg(feature = "simulation")]
+pub mod simulation;
 pub mod tcp;
 mod application;
 mod beacon;

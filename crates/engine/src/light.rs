@@ -86,6 +86,21 @@ pub struct Proven {
 }
 
 impl LightProof {
+    /// Height of the block whose state it is about.
+    #[must_use]
+    pub const fn height(&self) -> u64 {
+        self.header.height
+    }
+
+    /// The record it claims to prove; `None` where it is about an absence.
+    #[must_use]
+    pub const fn record(&self) -> Option<&Record> {
+        match &self.claim {
+            Claim::Present { record, .. } => Some(record),
+            Claim::Absent { .. } => None,
+        }
+    }
+
     /// The canonical bytes, at most [`PROOF_SIZE_MAX`].
     #[must_use]
     pub fn to_bytes(&self) -> Bytes {

@@ -208,6 +208,11 @@ pub(crate) const CERTIFICATES_ARCHIVE: &str = "certificates";
 /// Name of the archive of blocks.
 pub(crate) const BLOCKS_ARCHIVE: &str = "blocks";
 
+/// Where a node keeps its votes.
+pub(crate) fn votes_partition(prefix: &str) -> String {
+    format!("{prefix}-simplex")
+}
+
 pub(crate) fn page_cache(pages: NonZeroUsize) -> CacheRef {
     CacheRef::new(PAGE_SIZE, pages)
 }
@@ -383,7 +388,7 @@ where
             reporter: Reporters::from((Tap::new(shared.clone()), deferred)),
             track_historical_votes: false,
             strategy: Sequential,
-            partition: format!("{prefix}-simplex"),
+            partition: votes_partition(&prefix),
             mailbox_size,
             epoch: Epoch::zero(),
             floor: simplex::config::Floor::Genesis(genesis_digest),

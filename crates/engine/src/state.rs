@@ -16,7 +16,7 @@ use commonware_storage::{
     Context,
     journal::contiguous::fixed::Config as LogConfig,
     mmr::{self, full::Config as MerkleConfig},
-    qmdb::{any, current, immutable, sync::Target},
+    qmdb::{any, current, immutable},
     translator::EightCap,
 };
 use commonware_utils::{NZU64, NZUsize, sequence::FixedBytes};
@@ -31,7 +31,7 @@ use std::{
 };
 
 /// Bytes of one chunk of a body.
-pub const CHUNK_SIZE: usize = 1_024;
+pub(crate) const CHUNK_SIZE: usize = 1_024;
 /// Times the ledger may ask for more before a block counts as invalid. The count is the same on every replica.
 const ROUNDS_MAX: usize = 16;
 /// Bytes of a chunk of the bitmap of live operations.
@@ -68,13 +68,12 @@ pub(crate) type Sealed<E> = <Databases<E> as DatabaseSet<E>>::Merkleized;
 pub(crate) type Readers<E> = <Databases<E> as DatabaseSet<E>>::Readers;
 pub(crate) type DatabasesConfig =
     (current::FixedConfig<EightCap, Sequential>, immutable::fixed::Config<EightCap, Sequential>);
-pub(crate) type SyncTargets = (Target<mmr::Family, Digest>, Target<mmr::Family, Digest>);
 
 /// Where the databases of a node live.
 pub(crate) fn config(prefix: &str, cache: &CacheRef) -> DatabasesConfig {
     let merkle = |name: &str| MerkleConfig {
-        journal_partition: format!("{prefix}-{name}-merkle"),
-        metadata_partition: format!("{prefix}-{name}-merkle-metadata"),
+        journal_partition: format!("{prefix}-{name}-nodes"),
+        metadata_partition: format!("{prefix}-{name}-pinned"),
         items_per_blob: ITEMS_PER_BLOB,
         write_buffer: WRITE_BUFFER,
         replay_buffer: REPLAY_BUFFER,

@@ -16,7 +16,15 @@ use commonware_stream::{
     sake::{self, Sake},
 };
 use commonware_utils::{NZUsize, TryCollect as _, ordered::Map};
-use std::{future::Future, io, net::SocketAddr, num::NonZeroUsize, path::PathBuf, time::Duration};
+use futures::future::BoxFuture;
+use std::{
+    future::Future,
+    io,
+    net::SocketAddr,
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 use tokio::sync::oneshot;
 
 /// How far clocks of two nodes may differ when they connect.
@@ -48,6 +56,16 @@ impl Tcp {
     pub fn public_key(&self) -> PublicKey {
         self.key.public_key()
     }
+}
+
+/// Whether a directory holds votes of a validator of this name. A key that has voted must not vote again without
+/// them: it might contradict itself.
+#[must_use]
+pub fn has_voted(directory: &Path, prefix: &str) -> bool {
+    let start = node::votes_partition(prefix);
+    std::fs::read_dir(directory).is_ok_and(|entries| {
+        entries.flatten().any(|entry| entry.file_name().to_string_lossy().starts_with(&start))
+    })
 }
 
 /// Why a validator did not start.
@@ -137,9 +155,19 @@ impl Runtime {
 
 /// Starts a validator. Its handle comes once its state is open; it takes part from then on.
 ///
+/// Boxed, so that the validator's code is compiled in this crate and not in every crate that starts one.
+///
 /// # Errors
 /// [`StartError`].
-pub async fn start(
+pub fn start(
+    context: &Context,
+    config: Config,
+    tcp: Tcp,
+) -> BoxFuture<'_, Result<(Handle, Task), StartError>> {
+    Box::pin(start_validator(context, config, tcp))
+}
+
+async fn start_validator(
     context: &Context,
     config: Config,
     tcp: Tcp,
