@@ -372,10 +372,7 @@ pub(crate) fn combine_points(
     for (coefficient, point) in terms {
         sum += small_multiple(point, coefficient);
     }
-    if constant != 0 {
-        sum += mul_base(&scalar(constant));
-    }
-    sum
+    sum + small_multiple(base(), constant)
 }
 
 /// c·P for a public integer: double and add over the bits it has, which beats a full scalar for small ones.
