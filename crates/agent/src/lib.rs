@@ -144,7 +144,9 @@ impl Agent {
     /// Tells the agent that the member's next nonce is `next`: what it has still to say is signed anew from there.
     pub fn rebase(&mut self, next: u64) {
         let Identity { chain, member, key, .. } = &self.identity;
-        self.outbox.rebase(next, |nonce, command| SignedCommand::sign(chain, key, *member, nonce, command));
+        self.outbox.rebase(next, |nonce, command| {
+            SignedCommand::sign(chain, key, *member, nonce, command)
+        });
     }
 
     /// The member it acts for.
@@ -183,9 +185,7 @@ impl Agent {
                 self.with_gate(*gate, |view| view.seated = true);
                 self.build(*gate, |builder, seat| builder.commit(seat))
             }
-            Event::CommitsEnded { gate }
-                if self.is_seated(*gate) =>
-            {
+            Event::CommitsEnded { gate } if self.is_seated(*gate) => {
                 self.build(*gate, |builder, seat| builder.reveal(seat))
             }
             Event::Decided { gate, set_points, .. } => {

@@ -80,7 +80,8 @@ impl Outbox {
 
     /// Signs everything unsaid anew, from nonce `next` on; it goes out with the next [`Outbox::send`].
     pub fn rebase(&mut self, next: u64, sign: impl Fn(u64, Command) -> SignedCommand) {
-        let unsaid: Vec<Command> = self.pending.drain(..).map(|pending| pending.signed.command).collect();
+        let unsaid: Vec<Command> =
+            self.pending.drain(..).map(|pending| pending.signed.command).collect();
         self.next = next;
         for command in unsaid {
             let signed = sign(self.next, command);

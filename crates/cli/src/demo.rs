@@ -59,11 +59,18 @@ pub(crate) fn run(args: &DemoArgs) -> Result<ExitCode> {
     if !(1..=most).contains(&intervals) {
         bail!("--intervals {intervals}: scenario {:?} has 1 to {most}", scenario.name);
     }
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).context("this machine's clock stands before 1970")?;
-    let wall_start = TimeMs(u64::try_from(now.as_millis()).unwrap_or(u64::MAX).saturating_add(START_AHEAD_MS));
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .context("this machine's clock stands before 1970")?;
+    let wall_start =
+        TimeMs(u64::try_from(now.as_millis()).unwrap_or(u64::MAX).saturating_add(START_AHEAD_MS));
     let pace_ms = scenario.demo.interval_wall_ms.min((RUN_WALL_MS / intervals).max(100));
-    let terms =
-        Terms { seed: args.seed, window: scenario.window(intervals), wall_start, interval_wall_ms: pace_ms };
+    let terms = Terms {
+        seed: args.seed,
+        window: scenario.window(intervals),
+        wall_start,
+        interval_wall_ms: pace_ms,
+    };
     let campus = Campus::cast(scenario, terms).context("the scenario makes no campus")?;
 
     let temporary;
@@ -79,14 +86,22 @@ pub(crate) fn run(args: &DemoArgs) -> Result<ExitCode> {
     };
     prepare(directory, &campus)?;
 
-    let run = stage::Run { campus, directory: directory.to_owned(), api_port: args.api_port, quiet: args.json };
+    let run = stage::Run {
+        campus,
+        directory: directory.to_owned(),
+        api_port: args.api_port,
+        quiet: args.json,
+    };
     let outcome = run.play(deadline(intervals, pace_ms))?;
     if args.json {
         println!("{}", serde_json::to_string_pretty(&outcome.report).expect("plain data"));
     } else {
         outcome.report.print();
         if let Some(directory) = &args.data_dir {
-            println!("\nVerify it again: gridaccord ledger verify --data-dir {}", directory.display());
+            println!(
+                "\nVerify it again: gridaccord ledger verify --data-dir {}",
+                directory.display()
+            );
         }
     }
     for problem in &outcome.problems {
@@ -97,7 +112,8 @@ pub(crate) fn run(args: &DemoArgs) -> Result<ExitCode> {
 
 /// Every interval at its pace, and half a minute for start, leads and a slow machine on top of as much again.
 fn deadline(intervals: u32, pace_ms: u32) -> Duration {
-    Duration::from_millis(u64::from(intervals) * u64::from(pace_ms) * 3 / 2) + Duration::from_secs(60)
+    Duration::from_millis(u64::from(intervals) * u64::from(pace_ms) * 3 / 2)
+        + Duration::from_secs(60)
 }
 
 /// Makes the data directory and writes what is needed to verify it later: genesis, and keys to sign by hand.
@@ -107,7 +123,9 @@ fn prepare(directory: &Path, campus: &Campus) -> Result<()> {
     fs::create_dir_all(&keys).with_context(|| format!("cannot make the data directory {shown}"))?;
     let genesis = directory.join(GENESIS_FILE);
     if genesis.exists() {
-        bail!("--data-dir {shown} already holds a chain: name an empty directory, or remove it first");
+        bail!(
+            "--data-dir {shown} already holds a chain: name an empty directory, or remove it first"
+        );
     }
     let bytes = commonware_codec::Encode::encode(&campus.genesis);
     fs::write(&genesis, &bytes).with_context(|| format!("cannot write {}", genesis.display()))?;

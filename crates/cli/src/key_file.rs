@@ -31,13 +31,20 @@ pub(crate) struct KeyFile {
 /// Reads a key file.
 pub(crate) fn read(path: &Path) -> Result<KeyFile> {
     let shown = path.display();
-    let text = Zeroizing::new(fs::read_to_string(path).with_context(|| format!("cannot read key file {shown}"))?);
+    let text = Zeroizing::new(
+        fs::read_to_string(path).with_context(|| format!("cannot read key file {shown}"))?,
+    );
     // The parser's own message would quote the line, secret and all.
     let Ok(file) = toml::from_str::<KeyText>(&text) else {
-        bail!("key file {shown} is not one: it needs member = 3, name = \"…\" and secret_key_hex = \"…\", and nothing else");
+        bail!(
+            "key file {shown} is not one: it needs member = 3, name = \"…\" and secret_key_hex = \"…\", and nothing else"
+        );
     };
     let secret = Zeroizing::new(unhex(&file.secret_key_hex).with_context(|| {
-        format!("key file {shown}: secret_key_hex must be 64 hexadecimal digits, it has {}", file.secret_key_hex.len())
+        format!(
+            "key file {shown}: secret_key_hex must be 64 hexadecimal digits, it has {}",
+            file.secret_key_hex.len()
+        )
     })?);
     let key = ed25519::PrivateKey::decode(secret.to_vec())
         .ok()
@@ -46,7 +53,12 @@ pub(crate) fn read(path: &Path) -> Result<KeyFile> {
 }
 
 /// Writes a key file that only its owner can read.
-pub(crate) fn write(path: &Path, member: MemberId, name: &str, key: &ed25519::PrivateKey) -> Result<()> {
+pub(crate) fn write(
+    path: &Path,
+    member: MemberId,
+    name: &str,
+    key: &ed25519::PrivateKey,
+) -> Result<()> {
     let secret = Zeroizing::new(key.encode().to_vec());
     let file = KeyText { member: member.0, name: name.into(), secret_key_hex: hex(&secret) };
     let text = Zeroizing::new(toml::to_string(&file).expect("three plain fields"));
@@ -54,8 +66,10 @@ pub(crate) fn write(path: &Path, member: MemberId, name: &str, key: &ed25519::Pr
     options.write(true).create(true).truncate(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut out = options.open(path).with_context(|| format!("cannot write key file {}", path.display()))?;
-    out.write_all(text.as_bytes()).with_context(|| format!("cannot write key file {}", path.display()))
+    let mut out =
+        options.open(path).with_context(|| format!("cannot write key file {}", path.display()))?;
+    out.write_all(text.as_bytes())
+        .with_context(|| format!("cannot write key file {}", path.display()))
 }
 
 /// Lower-case hexadecimal.
@@ -64,6 +78,9 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 }
 
 fn unhex(text: &str) -> Option<Vec<u8>> {
-    let digits: Vec<u8> = text.chars().map(|digit| digit.to_digit(16).map(|value| value as u8)).collect::<Option<_>>()?;
+    let digits: Vec<u8> = text
+        .chars()
+        .map(|digit| digit.to_digit(16).map(|value| value as u8))
+        .collect::<Option<_>>()?;
     (digits.len() == 64).then(|| digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect())
 }

@@ -49,16 +49,20 @@ pub(crate) fn run(command: &LedgerCommand) -> Result<ExitCode> {
 
 fn read_chain(directory: &Path) -> Result<Chain> {
     let path = directory.join(GENESIS_FILE);
-    let bytes = fs::read(&path)
-        .with_context(|| format!("{} holds no chain: cannot read its {GENESIS_FILE}", directory.display()))?;
-    let genesis = Genesis::decode(bytes).ok().with_context(|| format!("{} is no genesis document", path.display()))?;
+    let bytes = fs::read(&path).with_context(|| {
+        format!("{} holds no chain: cannot read its {GENESIS_FILE}", directory.display())
+    })?;
+    let genesis = Genesis::decode(bytes)
+        .ok()
+        .with_context(|| format!("{} is no genesis document", path.display()))?;
     genesis.check().with_context(|| format!("genesis in {} is refused", path.display()))?;
     Chain::new(genesis).with_context(|| format!("genesis in {} is refused", path.display()))
 }
 
 fn nodes(directory: &Path, wanted: Option<&str>) -> Result<Vec<String>> {
     let path = directory.join(NODES_FILE);
-    let listed = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let listed =
+        fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
     let listed: Vec<String> = listed.lines().map(str::to_owned).collect();
     match wanted {
         None => Ok(listed),
@@ -71,7 +75,7 @@ fn nodes(directory: &Path, wanted: Option<&str>) -> Result<Vec<String>> {
 fn verify(directory: &Path, node: &str, chain: &Chain) -> Result<bool> {
     let started = Instant::now();
     let mut journal = Journal::default();
-    let replayed = replay(directory, node, chain, |block| {
+    let replayed = replay(directory, node, chain, &mut |block| {
         journal.record(block.timestamp, &block.outcome.events);
     })
     .with_context(|| format!("cannot verify the store of {node}"))?;

@@ -103,10 +103,18 @@ fn run_one(args: &RunArgs) -> Result<ExitCode> {
     }
     if let Some(liar) = simulated.liar {
         let lost = simulated.journal.tokens_lost.get(&liar).copied().unwrap_or(0);
-        println!("{} ({liar}) won {} gates and lost {lost} tokens", args.weather.name(), won(&simulated));
+        println!(
+            "{} ({liar}) won {} gates and lost {lost} tokens",
+            args.weather.name(),
+            won(&simulated)
+        );
     }
     let heights: Vec<String> = simulated.nodes.iter().map(|node| node.height.to_string()).collect();
-    println!("heights {}; {:.1} s of virtual time", heights.join(", "), simulated.elapsed.as_secs_f64());
+    println!(
+        "heights {}; {:.1} s of virtual time",
+        heights.join(", "),
+        simulated.elapsed.as_secs_f64()
+    );
     println!("digest {}", simulated.digest);
     Ok(ExitCode::SUCCESS)
 }
@@ -115,27 +123,43 @@ fn sweep(args: &SweepArgs) -> Result<ExitCode> {
     let scenario = load(args.scenario.as_ref(), args.intervals)?;
     let started = Instant::now();
     let (mut runs, mut failures) = (0u64, 0u64);
-    for (word, weather) in WEATHERS.iter().filter(|(_, weather)| args.weather.is_none_or(|only| only == *weather)) {
+    for (word, weather) in
+        WEATHERS.iter().filter(|(_, weather)| args.weather.is_none_or(|only| only == *weather))
+    {
         let (mut settled, mut failed, mut lost) = (0usize, 0usize, 0u64);
         for seed in (args.first_seed..).take(usize::try_from(args.seeds).unwrap_or(usize::MAX)) {
             runs += 1;
-            let plan = Plan { scenario: scenario.clone(), seed, intervals: args.intervals, weather: *weather };
+            let plan = Plan {
+                scenario: scenario.clone(),
+                seed,
+                intervals: args.intervals,
+                weather: *weather,
+            };
             match simulate(&plan) {
                 Ok(simulated) => {
                     let gates = simulated.journal.gates.values();
                     let ended = gates.filter(|story| story.stage == GateStage::Settled).count();
                     settled += ended;
                     failed += simulated.journal.gates.len() - ended;
-                    lost += simulated.liar.and_then(|liar| simulated.journal.tokens_lost.get(&liar)).copied().unwrap_or(0);
+                    lost += simulated
+                        .liar
+                        .and_then(|liar| simulated.journal.tokens_lost.get(&liar))
+                        .copied()
+                        .unwrap_or(0);
                 }
                 Err(error) => {
                     failures += 1;
                     println!("{word}: {error}");
-                    println!("  again: gridaccord sim run --intervals {} --seed {seed} --weather {word}", args.intervals);
+                    println!(
+                        "  again: gridaccord sim run --intervals {} --seed {seed} --weather {word}",
+                        args.intervals
+                    );
                 }
             }
         }
-        println!("{word:>14}: {settled} gates settled, {failed} failed to the last safe plan, liars lost {lost} tokens");
+        println!(
+            "{word:>14}: {settled} gates settled, {failed} failed to the last safe plan, liars lost {lost} tokens"
+        );
     }
     println!("{runs} runs, {failures} broke a promise, {:.0} s", started.elapsed().as_secs_f64());
     Ok(if failures == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -146,7 +170,8 @@ fn won(simulated: &Simulated) -> usize {
 }
 
 fn load(path: Option<&PathBuf>, intervals: u32) -> Result<Arc<Scenario>> {
-    let scenario = scenarios::load(path.map(PathBuf::as_path)).context("there is nothing to simulate")?;
+    let scenario =
+        scenarios::load(path.map(PathBuf::as_path)).context("there is nothing to simulate")?;
     let most = scenario.horizon.intervals;
     if !(1..=most).contains(&intervals) {
         bail!("--intervals {intervals}: scenario {:?} has 1 to {most}", scenario.name);

@@ -9,7 +9,12 @@ use std::process::ExitCode;
 #[derive(Args, Debug)]
 pub(crate) struct StatusArgs {
     /// The node's HTTP interface.
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8600", env = "GRIDACCORD_API")]
+    #[arg(
+        long,
+        value_name = "URL",
+        default_value = "http://127.0.0.1:8600",
+        env = "GRIDACCORD_API"
+    )]
     api: String,
     /// Print one JSON object.
     #[arg(long)]
@@ -23,7 +28,10 @@ pub(crate) fn run(args: &StatusArgs) -> Result<ExitCode> {
         println!("{}", serde_json::to_string_pretty(&status)?);
     } else {
         println!("node of {} on chain {:?} ({})", status.member, status.label, status.chain);
-        println!("height {}, view {}, state root {}", status.height, status.view, status.state_root);
+        println!(
+            "height {}, view {}, state root {}",
+            status.height, status.view, status.state_root
+        );
         println!(
             "{} of {} other validators connected, {} commands waiting",
             status.peers_connected,

@@ -6,7 +6,8 @@ use clap::{Args, Subcommand};
 use gridaccord_api::{client::Client, view::command::SubmittedStatus};
 use gridaccord_ledger::{Command, SignedCommand};
 use gridaccord_model::{
-    Block, CostCurve, GateId, Need, Offer, Price, Tier, Watts, codec::Bounded, offer::LINEAR_PER_PRICE,
+    Block, CostCurve, GateId, Need, Offer, Price, Tier, Watts, codec::Bounded,
+    offer::LINEAR_PER_PRICE,
 };
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 
@@ -14,7 +15,12 @@ use std::{path::PathBuf, process::ExitCode, time::Duration};
 #[derive(Args, Debug)]
 pub(crate) struct Signer {
     /// The node's HTTP interface.
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8600", env = "GRIDACCORD_API")]
+    #[arg(
+        long,
+        value_name = "URL",
+        default_value = "http://127.0.0.1:8600",
+        env = "GRIDACCORD_API"
+    )]
     api: String,
     /// The member's key file.
     #[arg(long, value_name = "FILE")]
@@ -43,10 +49,20 @@ pub(crate) struct OfferArgs {
     #[arg(long, value_name = "W", default_value_t = 0, allow_negative_numbers = true)]
     power_min_w: i64,
     /// Greatest power, W.
-    #[arg(long, value_name = "W", allow_negative_numbers = true, required_unless_present = "block")]
+    #[arg(
+        long,
+        value_name = "W",
+        allow_negative_numbers = true,
+        required_unless_present = "block"
+    )]
     power_max_w: Option<i64>,
     /// Price of all of it, millionths of the currency per kWh.
-    #[arg(long, value_name = "MICRO", allow_negative_numbers = true, required_unless_present = "block")]
+    #[arg(
+        long,
+        value_name = "MICRO",
+        allow_negative_numbers = true,
+        required_unless_present = "block"
+    )]
     price_micro_per_kwh: Option<i64>,
     /// Quadratic coefficient, millionths of a millionth of the currency per W²h.
     #[arg(long, value_name = "PICO", requires = "price_micro_per_kwh", conflicts_with = "block")]
@@ -124,10 +140,14 @@ impl OfferArgs {
     fn offer(&self) -> Result<Offer> {
         let power_min = Watts(self.power_min_w);
         if !self.block.is_empty() {
-            let width = self.block.iter().fold(0i64, |width, block| width.saturating_add(block.power.0));
+            let width =
+                self.block.iter().fold(0i64, |width, block| width.saturating_add(block.power.0));
             let power_max = Watts(self.power_min_w.saturating_add(width));
             let Ok(blocks) = Bounded::new(self.block.clone()) else {
-                bail!("--block: at most {} blocks fit one offer", gridaccord_model::offer::BLOCKS_MAX);
+                bail!(
+                    "--block: at most {} blocks fit one offer",
+                    gridaccord_model::offer::BLOCKS_MAX
+                );
             };
             return Ok(Offer { power_min, power_max, cost: CostCurve::Blocks { blocks } });
         }
@@ -141,7 +161,11 @@ impl OfferArgs {
             }
             None => {
                 let power = Watts(power_max_w.saturating_sub(self.power_min_w));
-                let blocks = if power == Watts::ZERO { vec![] } else { vec![Block { power, price: Price(price) }] };
+                let blocks = if power == Watts::ZERO {
+                    vec![]
+                } else {
+                    vec![Block { power, price: Price(price) }]
+                };
                 CostCurve::Blocks { blocks: Bounded::new(blocks).expect("one block fits") }
             }
         };
@@ -165,15 +189,19 @@ fn submit(signer: &Signer, command: Command) -> Result<ExitCode> {
         let member = client.member(&file.member.0.to_string()).await?;
         let signed = SignedCommand::sign(&chain, &file.key, file.member, member.nonce, command);
         let wait = Duration::from_millis(signer.wait_ms);
-        let taken = client.submit(&signed, Some(wait)).await.map_err(|error| match error.rule() {
-            Some(rule) => anyhow::anyhow!("refused by rule {rule}: {error}"),
-            None => error.into(),
-        })?;
+        let taken =
+            client.submit(&signed, Some(wait)).await.map_err(|error| match error.rule() {
+                Some(rule) => anyhow::anyhow!("refused by rule {rule}: {error}"),
+                None => error.into(),
+            })?;
         match (taken.status, taken.height) {
             (SubmittedStatus::Accepted, Some(height)) => {
                 println!("accepted at height {height}: command {}", taken.id);
             }
-            _ => println!("still waiting for a block after {} ms: command {}", signer.wait_ms, taken.id),
+            _ => println!(
+                "still waiting for a block after {} ms: command {}",
+                signer.wait_ms, taken.id
+            ),
         }
         Ok(ExitCode::SUCCESS)
     })?

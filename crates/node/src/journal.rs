@@ -130,20 +130,32 @@ impl Journal {
                 story.stage = GateStage::Building;
                 story.closed_at = Some(timestamp);
             }),
-            Event::Drawn { gate, builders } => self.with(*gate, |story| story.builders = builders.to_vec()),
-            Event::Decided { gate, winner, price, cost, gap_ppb, set_points } => self.with(*gate, |story| {
-                story.stage = GateStage::Decided;
-                story.decided_at = Some(timestamp);
-                story.winner = Some(*winner);
-                story.price = Some(*price);
-                story.cost = Some(*cost);
-                story.gap_ppb = Some(*gap_ppb);
-                story.set_points =
-                    set_points.iter().map(|set_point| (set_point.member, set_point.power)).collect();
-            }),
-            Event::Dispatched { gate } => self.with(*gate, |story| story.stage = GateStage::Dispatched),
-            Event::Failed { gate, reason } => self.with(*gate, |story| story.stage = GateStage::Failed(*reason)),
-            Event::Billed { member, line, .. } => self.balances.entry(*member).or_default().add(line),
+            Event::Drawn { gate, builders } => {
+                self.with(*gate, |story| story.builders = builders.to_vec())
+            }
+            Event::Decided { gate, winner, price, cost, gap_ppb, set_points } => {
+                self.with(*gate, |story| {
+                    story.stage = GateStage::Decided;
+                    story.decided_at = Some(timestamp);
+                    story.winner = Some(*winner);
+                    story.price = Some(*price);
+                    story.cost = Some(*cost);
+                    story.gap_ppb = Some(*gap_ppb);
+                    story.set_points = set_points
+                        .iter()
+                        .map(|set_point| (set_point.member, set_point.power))
+                        .collect();
+                })
+            }
+            Event::Dispatched { gate } => {
+                self.with(*gate, |story| story.stage = GateStage::Dispatched)
+            }
+            Event::Failed { gate, reason } => {
+                self.with(*gate, |story| story.stage = GateStage::Failed(*reason))
+            }
+            Event::Billed { member, line, .. } => {
+                self.balances.entry(*member).or_default().add(line)
+            }
             Event::Settled { gate, losses, remainder, fees, .. } => {
                 self.with(*gate, |story| story.stage = GateStage::Settled);
                 self.losses.0 += losses.0;
@@ -181,7 +193,8 @@ impl Journal {
     /// What all money movements add up to: 0, or a settlement has lost or made money.
     #[must_use]
     pub fn sum(&self) -> Money {
-        let members = self.balances.values().map(|balance| balance.market.0 + balance.fees_earned.0);
+        let members =
+            self.balances.values().map(|balance| balance.market.0 + balance.fees_earned.0);
         Money(members.sum::<i64>() + self.losses.0 + self.remainder.0)
     }
 }

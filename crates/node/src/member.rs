@@ -17,7 +17,12 @@ const SURVEY_ROUNDS_MAX: usize = 32;
 /// Drives an agent until the node stops, or until the agent lags so far behind that it must start anew.
 ///
 /// `submitted` sees the id of every command as it is handed to the mempool.
-pub async fn drive(handle: &Handle, clock: Clock, agent: &mut Agent, mut submitted: impl FnMut(Digest)) {
+pub async fn drive(
+    handle: &Handle,
+    clock: Clock,
+    agent: &mut Agent,
+    mut submitted: impl FnMut(Digest),
+) {
     let mut blocks = handle.subscribe();
     let mut known = 0;
     if let Some(found) = survey_of(handle, agent.member()).await {
@@ -36,7 +41,9 @@ pub async fn drive(handle: &Handle, clock: Clock, agent: &mut Agent, mut submitt
 /// Shows a block to an agent; gives back what it wants to submit.
 fn show(agent: &mut Agent, clock: Clock, block: &Arc<Finalized>) -> Vec<SignedCommand> {
     let me = agent.member();
-    for receipt in block.outcome.receipts.iter().filter(|receipt| receipt.member == me && receipt.used_nonce()) {
+    for receipt in
+        block.outcome.receipts.iter().filter(|receipt| receipt.member == me && receipt.used_nonce())
+    {
         if let Err(refusal) = &receipt.result {
             debug!(member = %me, rule = refusal.rule(), "command refused: {refusal}");
         }

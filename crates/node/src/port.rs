@@ -32,7 +32,10 @@ pub struct NodePort {
 
 impl core::fmt::Debug for NodePort {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("NodePort").field("member", &self.member).field("handle", &self.handle).finish_non_exhaustive()
+        f.debug_struct("NodePort")
+            .field("member", &self.member)
+            .field("handle", &self.handle)
+            .finish_non_exhaustive()
     }
 }
 
@@ -44,7 +47,12 @@ impl NodePort {
         member: impl Into<Arc<str>>,
         submitted: impl Fn(Digest) + Send + Sync + 'static,
     ) -> Self {
-        Self { handle, member: member.into(), submitted: Arc::new(submitted), finalities_ms: Arc::default() }
+        Self {
+            handle,
+            member: member.into(),
+            submitted: Arc::new(submitted),
+            finalities_ms: Arc::default(),
+        }
     }
 
     /// Watches the node's own proposals until it stops.
@@ -97,7 +105,11 @@ impl Port for NodePort {
     fn proof(&self, key: Key) -> BoxFuture<'_, Option<Proof>> {
         Box::pin(async move {
             let proof = self.handle.proof(key).await?;
-            Some(Proof { height: proof.height(), record: proof.record().cloned(), bytes: proof.to_bytes() })
+            Some(Proof {
+                height: proof.height(),
+                record: proof.record().cloned(),
+                bytes: proof.to_bytes(),
+            })
         })
     }
 
@@ -138,7 +150,9 @@ impl Port for NodePort {
     fn readiness(&self) -> Readiness {
         let status = self.handle.status();
         if status.height == 0 {
-            return Readiness::NotReady("no block is final yet: waiting for the other validators".into());
+            return Readiness::NotReady(
+                "no block is final yet: waiting for the other validators".into(),
+            );
         }
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let age = now.saturating_sub(Duration::from_millis(status.timestamp.0));

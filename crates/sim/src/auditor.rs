@@ -63,8 +63,9 @@ impl Auditor {
     }
 
     fn check(&mut self, height: u64) {
-        let accounts: Vec<Account> =
-            (0..self.members).filter_map(|id| self.state.find(&key::account(MemberId(id)))).collect();
+        let accounts: Vec<Account> = (0..self.members)
+            .filter_map(|id| self.state.find(&key::account(MemberId(id))))
+            .collect();
         let pots: Vec<Pot> = [PotName::Remainder, PotName::Losses, PotName::Slashed]
             .iter()
             .filter_map(|name| self.state.find(&key::pot(*name)))
@@ -77,7 +78,10 @@ impl Auditor {
         let problem = if money != self.money {
             Some(format!("money at height {height} is {money} µ, genesis had {}", self.money))
         } else if tokens != self.tokens {
-            Some(format!("trust tokens at height {height} are {tokens}, genesis had {}", self.tokens))
+            Some(format!(
+                "trust tokens at height {height} are {tokens}, genesis had {}",
+                self.tokens
+            ))
         } else if overheld {
             Some(format!("more tokens are held at height {height} than a member has"))
         } else if self.journal.sum().0 != 0 {

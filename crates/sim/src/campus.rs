@@ -157,8 +157,12 @@ impl Campus {
     /// over its connection as it stands.
     #[must_use]
     pub fn agent(&self, member: &Cast, builder: Box<dyn Builder>) -> Agent {
-        let rulebook =
-            ScenarioMember::new(self.scenario.clone(), member.id, self.terms.seed, self.terms.window.clone());
+        let rulebook = ScenarioMember::new(
+            self.scenario.clone(),
+            member.id,
+            self.terms.seed,
+            self.terms.window.clone(),
+        );
         let device = self.bus.connect(member.id, rulebook.plant());
         let identity = Identity {
             chain: self.genesis.chain_id(),
@@ -190,7 +194,8 @@ fn genesis(
         Some(Validator { member: member.id.0, key: member.node.as_ref()?.key.public_key() })
     });
     let genesis = Genesis {
-        label: Label::new(scenario.name.clone()).map_err(|_| CastError::TooMany { what: "letters of the name", limit: 64 })?,
+        label: Label::new(scenario.name.clone())
+            .map_err(|_| CastError::TooMany { what: "letters of the name", limit: 64 })?,
         clock: clock(scenario, terms),
         market: market(scenario, terms),
         trust: trust(scenario),
@@ -200,8 +205,10 @@ fn genesis(
             energy_loss_ppm: scenario.thresholds.energy_loss_ppm,
         },
         group_key,
-        group_polynomial: Blob::new(polynomial)
-            .map_err(|_| CastError::TooMany { what: "validators", limit: gridaccord_ledger::genesis::VALIDATORS_MAX })?,
+        group_polynomial: Blob::new(polynomial).map_err(|_| CastError::TooMany {
+            what: "validators",
+            limit: gridaccord_ledger::genesis::VALIDATORS_MAX,
+        })?,
         validators: bounded(validators.collect(), "validators")?,
         members: bounded(admitted.collect(), "members")?,
     };
@@ -209,7 +216,10 @@ fn genesis(
     Ok(genesis)
 }
 
-fn bounded<T, const MAX: usize>(items: Vec<T>, what: &'static str) -> Result<Bounded<T, MAX>, CastError> {
+fn bounded<T, const MAX: usize>(
+    items: Vec<T>,
+    what: &'static str,
+) -> Result<Bounded<T, MAX>, CastError> {
     Bounded::new(items).map_err(|_| CastError::TooMany { what, limit: MAX })
 }
 

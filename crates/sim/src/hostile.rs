@@ -3,7 +3,7 @@
 use gridaccord_agent::{Builder, Honest, Seated};
 use gridaccord_dispatch::{Answer, ShadowPrice, check};
 use gridaccord_ledger::{Command, Digest, SignedCommand, command::commitment};
-use gridaccord_model::{GateId, MemberId, Watts, codec::Bounded, codec::Blob};
+use gridaccord_model::{GateId, MemberId, Watts, codec::Blob, codec::Bounded};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Loss threshold that a worse answer stays just within, ppb: the scenarios'.
@@ -64,14 +64,22 @@ pub struct Hostile {
     /// Gates in which it copied one.
     copied: BTreeSet<GateId>,
     /// Reveals of others, by gate and builder.
-    reveals: BTreeMap<(GateId, MemberId), ([u8; 32], Blob<{ gridaccord_ledger::command::ANSWER_SIZE_MAX }>)>,
+    reveals: BTreeMap<
+        (GateId, MemberId),
+        ([u8; 32], Blob<{ gridaccord_ledger::command::ANSWER_SIZE_MAX }>),
+    >,
 }
 
 impl Hostile {
     /// A builder with this vice.
     #[must_use]
     pub const fn new(vice: Vice) -> Self {
-        Self { vice, commitments: BTreeMap::new(), copied: BTreeSet::new(), reveals: BTreeMap::new() }
+        Self {
+            vice,
+            commitments: BTreeMap::new(),
+            copied: BTreeSet::new(),
+            reveals: BTreeMap::new(),
+        }
     }
 
     fn answer(&self, seat: &Seated<'_>) -> Option<Answer> {
@@ -98,7 +106,8 @@ impl Builder for Hostile {
             // It waits for one to copy.
             Vice::Copies => Vec::new(),
             Vice::CommitsTwice => {
-                let other = commitment(seat.chain, seat.gate, seat.member, &[9; 32], &answer.to_bytes());
+                let other =
+                    commitment(seat.chain, seat.gate, seat.member, &[9; 32], &answer.to_bytes());
                 vec![seat.commit(&answer), Command::Commit { gate: seat.gate, commitment: other }]
             }
             _ => vec![seat.commit(&answer)],
@@ -110,7 +119,10 @@ impl Builder for Hostile {
             return Vec::new();
         }
         let victim = self.commitments.get(&seat.gate);
-        victim.map(|(_, commitment)| Command::Commit { gate: seat.gate, commitment: *commitment }).into_iter().collect()
+        victim
+            .map(|(_, commitment)| Command::Commit { gate: seat.gate, commitment: *commitment })
+            .into_iter()
+            .collect()
     }
 
     fn reveal(&mut self, seat: &Seated<'_>) -> Vec<Command> {
@@ -119,20 +131,22 @@ impl Builder for Hostile {
         };
         match self.vice {
             Vice::Silent => Vec::new(),
-            Vice::Copies => match self.commitments.get(&seat.gate).map(|(victim, _)| (seat.gate, *victim)) {
-                Some(place) => self
-                    .reveals
-                    .get(&place)
-                    .map(|(salt, answer)| Command::Reveal {
-                        gate: seat.gate,
-                        builder: seat.member,
-                        salt: *salt,
-                        answer: answer.clone(),
-                    })
-                    .into_iter()
-                    .collect(),
-                None => Vec::new(),
-            },
+            Vice::Copies => {
+                match self.commitments.get(&seat.gate).map(|(victim, _)| (seat.gate, *victim)) {
+                    Some(place) => self
+                        .reveals
+                        .get(&place)
+                        .map(|(salt, answer)| Command::Reveal {
+                            gate: seat.gate,
+                            builder: seat.member,
+                            salt: *salt,
+                            answer: answer.clone(),
+                        })
+                        .into_iter()
+                        .collect(),
+                    None => Vec::new(),
+                }
+            }
             Vice::RevealsTwice => vec![seat.reveal(&answer), seat.reveal(&shifted(&answer, 0, 1))],
             _ => vec![seat.reveal(&answer)],
         }
@@ -170,15 +184,19 @@ fn worse(answer: &Answer, seat: &Seated<'_>) -> Answer {
     let range = |position: usize| seat.problem.range(position);
     let set_points = &answer.solution.set_points;
     let positions = 0..set_points.len();
-    let giver = positions.clone().find(|at| range(*at).is_some_and(|(min, _)| set_points[*at] > min));
-    let taker =
-        positions.rev().find(|at| Some(*at) != giver && range(*at).is_some_and(|(_, max)| set_points[*at] < max));
+    let giver =
+        positions.clone().find(|at| range(*at).is_some_and(|(min, _)| set_points[*at] > min));
+    let taker = positions
+        .rev()
+        .find(|at| Some(*at) != giver && range(*at).is_some_and(|(_, max)| set_points[*at] < max));
     match (giver, taker) {
         (Some(giver), Some(taker)) => {
             let room = range(taker).map_or(0, |(_, max)| max.0 - set_points[taker].0);
             let spare = range(giver).map_or(0, |(min, _)| set_points[giver].0 - min.0);
             let moved = |by_w: i64| shifted(&shifted(answer, giver, -by_w), taker, by_w);
-            let halves = std::iter::successors(Some(room.min(spare)), |by_w| (*by_w > 1).then_some(by_w / 2));
+            let halves = std::iter::successors(Some(room.min(spare)), |by_w| {
+                (*by_w > 1).then_some(by_w / 2)
+            });
             let passes = |by_w: &i64| check(seat.problem, &moved(*by_w), GAP_PPB).is_ok();
             moved(halves.clone().find(passes).unwrap_or(1))
         }

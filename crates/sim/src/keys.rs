@@ -40,5 +40,6 @@ pub fn stream(seed: u64, purpose: Purpose, index: u64) -> ChaCha20Rng {
 /// A signing key.
 #[must_use]
 pub fn key(seed: u64, purpose: Purpose, index: u64) -> ed25519::PrivateKey {
-    ed25519::PrivateKey::decode(digest(seed, purpose, index).to_vec()).expect("any 32 bytes are a private key")
+    ed25519::PrivateKey::decode(digest(seed, purpose, index).to_vec())
+        .expect("any 32 bytes are a private key")
 }

@@ -26,7 +26,12 @@ pub struct ScenarioMember {
 impl ScenarioMember {
     /// Member `member` of a scenario, of which the chain runs `window`.
     #[must_use]
-    pub const fn new(scenario: Arc<Scenario>, member: MemberId, seed: u64, window: Range<u32>) -> Self {
+    pub const fn new(
+        scenario: Arc<Scenario>,
+        member: MemberId,
+        seed: u64,
+        window: Range<u32>,
+    ) -> Self {
         Self { scenario, member, seed, window }
     }
 
@@ -60,10 +65,13 @@ impl ScenarioMember {
         };
         let capacity = self.window.clone().map(|interval| {
             let power = match kind {
-                PlantKind::Source => self.supply(interval).map_or(Watts::ZERO, |offer| offer.power_max),
-                PlantKind::Load | PlantKind::Tie => {
-                    self.scenario.need(self.member, interval).map_or(Watts::ZERO, |need| need.total())
+                PlantKind::Source => {
+                    self.supply(interval).map_or(Watts::ZERO, |offer| offer.power_max)
                 }
+                PlantKind::Load | PlantKind::Tie => self
+                    .scenario
+                    .need(self.member, interval)
+                    .map_or(Watts::ZERO, |need| need.total()),
             };
             (self.scenario.interval(interval).start, power)
         });
@@ -84,8 +92,11 @@ impl Rulebook for ScenarioMember {
 
     /// Whoever runs a validator builds too, and dares between once and twice the least wager.
     fn wager(&self, gate: GateId, wager_min: u64) -> Option<u64> {
-        let [taste, ..] = digest(self.seed, Purpose::Wager, gate.0 << 16 | u64::from(self.member.0));
-        self.record().validator.then(|| wager_min.saturating_add(wager_min.saturating_mul(u64::from(taste)) >> 8))
+        let [taste, ..] =
+            digest(self.seed, Purpose::Wager, gate.0 << 16 | u64::from(self.member.0));
+        self.record()
+            .validator
+            .then(|| wager_min.saturating_add(wager_min.saturating_mul(u64::from(taste)) >> 8))
     }
 }
 

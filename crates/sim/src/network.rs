@@ -21,8 +21,10 @@ use std::{
 
 /// Virtual wall time of the chain's start.
 const WALL_START: TimeMs = TimeMs(1_800_000_000_000);
-/// Pace of a simulated campus: slow against a network that loses every fourth message.
+/// Pace of a simulated campus, from one interval's start to the next one's.
 const INTERVAL_WALL_MS: u32 = 12_000;
+/// Pace on a network that loses every fourth message: most views there end without a block.
+const INTERVAL_WALL_LOSSY_MS: u32 = 240_000;
 
 /// What goes wrong in a simulation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -97,7 +99,7 @@ pub fn simulate(plan: &Plan) -> Result<Simulated, SimError> {
         seed: plan.seed,
         window: plan.scenario.window(plan.intervals),
         wall_start: WALL_START,
-        interval_wall_ms: INTERVAL_WALL_MS,
+        interval_wall_ms: plan.weather.interval_wall_ms(),
     };
     let campus = Arc::new(Campus::cast(plan.scenario.clone(), terms)?);
     let auditor = Arc::new(Mutex::new(Auditor::new(&campus)));
@@ -106,13 +108,17 @@ pub fn simulate(plan: &Plan) -> Result<Simulated, SimError> {
         _ => None,
     };
     let gates = usize::try_from(campus.genesis.market.gates).unwrap_or(usize::MAX);
-    let run_ms = u64::from(plan.intervals) * u64::from(INTERVAL_WALL_MS);
+    let run_ms = u64::from(plan.intervals) * u64::from(plan.weather.interval_wall_ms());
     let scenario = simulation::Scenario {
         seed: plan.seed,
         genesis: campus.genesis.clone(),
         keys: keys(&campus),
         link: plan.weather.link(),
-        events: plan.weather.events(plan.seed, campus.validators().count(), Duration::from_millis(run_ms)),
+        events: plan.weather.events(
+            plan.seed,
+            campus.validators().count(),
+            Duration::from_millis(run_ms),
+        ),
         agent: Some(agents(&campus, &auditor, liar)),
         hostile: BTreeMap::new(),
         height: 1,
@@ -150,6 +156,13 @@ impl Weather {
         }
     }
 
+    const fn interval_wall_ms(self) -> u32 {
+        match self {
+            Self::Lossy => INTERVAL_WALL_LOSSY_MS,
+            _ => INTERVAL_WALL_MS,
+        }
+    }
+
     const fn link(self) -> Link {
         match self {
             Self::Lossy => Link {
@@ -182,7 +195,8 @@ impl Weather {
 
 fn keys(campus: &Campus) -> Keys {
     let nodes = campus.validators().map(|(_, node)| node.key.clone()).collect();
-    let shares = campus.validators().map(|(_, node)| (node.public_key(), node.share.clone())).collect();
+    let shares =
+        campus.validators().map(|(_, node)| (node.public_key(), node.share.clone())).collect();
     let dealing = Dealing {
         group_key: campus.genesis.group_key,
         polynomial: campus.genesis.group_polynomial.to_vec(),
@@ -202,7 +216,8 @@ fn agents(
     Arc::new(move |beside: simulation::Agent| {
         let clock = campus.genesis.clock;
         let own = campus.validators().nth(beside.node).map(|(member, _)| member);
-        let guests = campus.guests().enumerate().filter(|(position, _)| position % nodes == beside.node);
+        let guests =
+            campus.guests().enumerate().filter(|(position, _)| position % nodes == beside.node);
         let members: Vec<Agent> = own
             .into_iter()
             .chain(guests.map(|(_, member)| member))

@@ -8,7 +8,9 @@ use gridaccord_model::{Block, CostCurve, Offer, Watts, codec::Bounded};
 /// Between `1 − 2·spread` and 1: a scenario's figures are what is there on a clear day.
 #[must_use]
 pub fn share_ppm(seed: u64, class: &str, interval: u32, spread_ppm: u32) -> u32 {
-    let index = class.bytes().fold(u64::from(interval), |index, byte| index.rotate_left(8) ^ u64::from(byte));
+    let index = class
+        .bytes()
+        .fold(u64::from(interval), |index, byte| index.rotate_left(8) ^ u64::from(byte));
     let [b0, b1, b2, b3, ..] = digest(seed, Purpose::Weather, index);
     let draw = u64::from(u32::from_be_bytes([b0, b1, b2, b3]));
     let loss = (draw * u64::from(spread_ppm) * 2) >> 32;
@@ -30,7 +32,9 @@ pub fn scale(offer: Offer, share_ppm: u32) -> Offer {
                 left -= power.0;
                 (power > Watts::ZERO).then_some(Block { power, price: block.price })
             });
-            CostCurve::Blocks { blocks: Bounded::new(cut.collect()).expect("no more blocks than before") }
+            CostCurve::Blocks {
+                blocks: Bounded::new(cut.collect()).expect("no more blocks than before"),
+            }
         }
     };
     Offer { power_min: offer.power_min, power_max, cost }
@@ -43,7 +47,8 @@ mod tests {
 
     #[test]
     fn a_scaled_offer_still_keeps_every_rule() {
-        let blocks = [(100, 10), (200, 20)].map(|(power, price)| Block { power: Watts(power), price: Price(price) });
+        let blocks = [(100, 10), (200, 20)]
+            .map(|(power, price)| Block { power: Watts(power), price: Price(price) });
         let cost = CostCurve::Blocks { blocks: Bounded::new(blocks.to_vec()).unwrap() };
         let offer = Offer { power_min: Watts(0), power_max: Watts(300), cost };
         for share_ppm in [0, 1, 333_333, 334_000, 999_999, 1_000_000] {

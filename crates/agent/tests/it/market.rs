@@ -229,11 +229,7 @@ fn genesis(casts: &[Cast]) -> Genesis {
             beta_worse_ppm: 200_000,
             beta_false_ppm: 500_000,
         },
-        thresholds: Thresholds {
-            gap_ppb: 1_000_000,
-            price_rise_ppm: 0,
-            energy_loss_ppm: 20_000,
-        },
+        thresholds: Thresholds { gap_ppb: 1_000_000, price_rise_ppm: 0, energy_loss_ppm: 20_000 },
         group_key: [0; 96],
         group_polynomial: gridaccord_model::codec::Blob::default(),
         validators: Bounded::new(validators.collect()).unwrap(),

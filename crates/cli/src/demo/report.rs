@@ -1,8 +1,11 @@
 //! What a run came to: for people a few tables, for programs one JSON object.
 
 use super::watch::Watch;
-use comfy_table::{CellAlignment, Table, presets::UTF8_HORIZONTAL_ONLY};
-use gridaccord_engine::{Handle, light::{LightError, Proven}};
+use comfy_table::{CellAlignment, Table, presets::NOTHING};
+use gridaccord_engine::{
+    Handle,
+    light::{LightError, Proven},
+};
 use gridaccord_ledger::{Role, records::Line};
 use gridaccord_model::{GateId, Joules, Picos, TimeS};
 use gridaccord_node::{
@@ -11,7 +14,10 @@ use gridaccord_node::{
 };
 use gridaccord_sim::{Campus, campus::Cast};
 use serde::Serialize;
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 /// Middle and tail of a duration.
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -76,6 +82,9 @@ struct Redispatch {
     approved_after_loss_s: u64,
     before_w: BTreeMap<String, i64>,
     after_w: BTreeMap<String, i64>,
+    /// Members whose set point is a resource's and not a load's.
+    #[serde(skip)]
+    resources: BTreeSet<String>,
 }
 
 /// Sums to zero: paid to suppliers − charged to tenants + others + fees + losses + remainder.
@@ -172,14 +181,21 @@ impl Report {
             seed_chain_id: crate::key_file::hex(&campus.genesis.chain_id().0),
             validators: handles.len(),
             height: watch.height,
-            state_root: watch.state_root.map(|root| crate::key_file::hex(&root.0)).unwrap_or_default(),
+            state_root: watch
+                .state_root
+                .map(|root| crate::key_file::hex(&root.0))
+                .unwrap_or_default(),
             elapsed_ms: elapsed.as_millis(),
             finality_ms: Spread::of(watch.shared.finality_ms()),
             command_ms: Spread::of(watch.command_ms.clone()),
             gate_ms: Spread::of(watch.gate_ms.clone()),
             commands_accepted: journal.accepted,
             commands_refused: journal.refused.clone(),
-            gates: journal.gates.iter().map(|(gate, story)| gate_report(campus, *gate, story)).collect(),
+            gates: journal
+                .gates
+                .iter()
+                .map(|(gate, story)| gate_report(campus, *gate, story))
+                .collect(),
             redispatch: redispatches(campus, watch),
             settlement: settlement(campus, watch),
             trust: trust(campus, watch),
@@ -192,8 +208,10 @@ impl Report {
         let mut problems = Vec::new();
         for gate in &self.gates {
             if gate.state != GateStage::Settled.name() {
-                let why = gate.failure.clone().unwrap_or_else(|| format!("it is still {}", gate.state));
-                problems.push(format!("the gate of interval {} did not settle: {why}", gate.interval));
+                let why =
+                    gate.failure.clone().unwrap_or_else(|| format!("it is still {}", gate.state));
+                problems
+                    .push(format!("the gate of interval {} did not settle: {why}", gate.interval));
             }
         }
         if watch.journal.sum().0 != 0 {
@@ -201,7 +219,9 @@ impl Report {
         }
         match &self.light_check {
             None => problems.push("no settlement line could be proven to a light client".into()),
-            Some(LightCheck { error: Some(error), .. }) => problems.push(format!("light check: {error}")),
+            Some(LightCheck { error: Some(error), .. }) => {
+                problems.push(format!("light check: {error}"))
+            }
             Some(_) => {}
         }
         problems
@@ -246,10 +266,14 @@ impl Report {
 
     fn settlement_table(&self) -> Table {
         let mut table = Table::new();
-        table.load_style(UTF8_HORIZONTAL_ONLY).set_header(["", "energy, kWh", "money"]);
+        table.load_style(NOTHING).set_header(["", "energy, kWh", "money"]);
         let settlement = &self.settlement;
         for (name, paid) in &settlement.suppliers {
-            table.add_row([format!("{name} supplied"), kwh(paid.energy_wh), signed(paid.paid_micro)]);
+            table.add_row([
+                format!("{name} supplied"),
+                kwh(paid.energy_wh),
+                signed(paid.paid_micro),
+            ]);
         }
         let tenants = &settlement.tenants;
         if tenants.count > 0 {
@@ -273,9 +297,15 @@ impl Report {
         for event in &self.redispatch {
             println!(
                 "{} was lost at {}; the next gate to close, for interval {}, had a new approved plan {} ms after its closure, {} s of ledger time after the loss",
-                event.lost, event.lost_at, event.interval, event.approved_after_closure_ms, event.approved_after_loss_s,
+                event.lost,
+                event.lost_at,
+                event.interval,
+                event.approved_after_closure_ms,
+                event.approved_after_loss_s,
             );
-            let moved = event.after_w.iter().filter_map(|(name, after)| {
+            let resources =
+                event.after_w.iter().filter(|(name, _)| event.resources.contains(*name));
+            let moved = resources.filter_map(|(name, after)| {
                 let before = event.before_w.get(name).copied().unwrap_or(0);
                 (before != *after).then(|| format!("{name} {before} → {after} W"))
             });
@@ -288,7 +318,11 @@ impl Settlement {
     fn sum_micro(&self) -> i64 {
         let paid: i64 = self.suppliers.values().map(|paid| paid.paid_micro).sum();
         let others: i64 = self.others.values().map(|net| net.net_micro).sum();
-        paid - self.tenants.charged_micro + others + self.fees_micro + self.losses_micro + self.remainder_micro
+        paid - self.tenants.charged_micro
+            + others
+            + self.fees_micro
+            + self.losses_micro
+            + self.remainder_micro
     }
 }
 
@@ -319,6 +353,10 @@ fn set_points(campus: &Campus, story: &GateStory) -> BTreeMap<String, i64> {
 fn redispatches(campus: &Campus, watch: &Watch) -> Vec<Redispatch> {
     let (clock, market) = (campus.genesis.clock, campus.genesis.market);
     let gates = &watch.journal.gates;
+    let supplies =
+        |member: &&Cast| matches!(member.role, Role::Supplier | Role::StorageOwner | Role::Utility);
+    let resources: BTreeSet<String> =
+        campus.members.iter().filter(supplies).map(|member| member.name.clone()).collect();
     campus
         .scenario()
         .events
@@ -336,6 +374,7 @@ fn redispatches(campus: &Campus, watch: &Watch) -> Vec<Redispatch> {
                 approved_after_loss_s: clock.ledger(decided).0.saturating_sub(event.from.0),
                 before_w: set_points(campus, before),
                 after_w: set_points(campus, after),
+                resources: resources.clone(),
             })
         })
         .collect()
@@ -393,7 +432,10 @@ fn trust(campus: &Campus, watch: &Watch) -> BTreeMap<String, Trust> {
 }
 
 fn name(campus: &Campus, member: gridaccord_model::MemberId) -> String {
-    campus.members.get(usize::from(member.0)).map_or_else(|| member.to_string(), |member| member.name.clone())
+    campus
+        .members
+        .get(usize::from(member.0))
+        .map_or_else(|| member.to_string(), |member| member.name.clone())
 }
 
 fn kwh(wh: i64) -> String {

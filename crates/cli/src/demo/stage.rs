@@ -95,9 +95,10 @@ impl Run {
             let network = tcp::Tcp { key: node.key.clone(), listen: *address, peers, local: true };
             let config = Config::new(chain.clone(), own, node.share.clone(), member.name.as_str());
             async move {
-                let (handle, _) = tcp::start(context, config, network)
-                    .await
-                    .with_context(|| format!("cannot start the validator of {} on {address}", member.name))?;
+                let (handle, _) =
+                    tcp::start(context, config, network).await.with_context(|| {
+                        format!("cannot start the validator of {} on {address}", member.name)
+                    })?;
                 Ok::<_, anyhow::Error>((member, handle))
             }
         });
@@ -105,23 +106,39 @@ impl Run {
     }
 
     /// One HTTP interface per validator; gives back a client of each.
-    async fn start_interfaces(&self, handles: &[(&Cast, Handle)], shared: &Arc<Shared>) -> Result<Vec<Client>> {
+    async fn start_interfaces(
+        &self,
+        handles: &[(&Cast, Handle)],
+        shared: &Arc<Shared>,
+    ) -> Result<Vec<Client>> {
         let mut clients = Vec::new();
         for (position, (member, handle)) in handles.iter().enumerate() {
             let wanted = if position == 0 { self.api_port } else { 0 };
             let config = ApiConfig::demo(SocketAddr::from((Ipv4Addr::LOCALHOST, wanted)));
             let submitted = shared.clone();
-            let port = NodePort::new(handle.clone(), member.name.as_str(), move |id| submitted.submitted(id));
+            let port = NodePort::new(handle.clone(), member.name.as_str(), move |id| {
+                submitted.submitted(id)
+            });
             tokio::spawn(port.clone().watch());
-            let server = serve(config, &self.campus.genesis, Arc::new(port), std::future::pending())
-                .await
-                .with_context(|| format!("cannot start the HTTP interface of {}", member.name))?;
+            let server = serve(
+                config,
+                &self.campus.genesis,
+                Arc::new(port),
+                std::future::pending(),
+            )
+            .await
+            .with_context(|| format!("cannot start the HTTP interface of {}", member.name))?;
             clients.push(Client::new(&format!("http://{}", server.address()))?);
         }
         Ok(clients)
     }
 
-    fn start_agents(&self, handles: &[(&Cast, Handle)], nodes: &[Client], shared: &Arc<Shared>) -> Result<()> {
+    fn start_agents(
+        &self,
+        handles: &[(&Cast, Handle)],
+        nodes: &[Client],
+        shared: &Arc<Shared>,
+    ) -> Result<()> {
         let clock = self.campus.genesis.clock;
         for (member, handle) in handles {
             let mut agent = self.campus.agent(member, Box::new(Honest));
@@ -150,8 +167,15 @@ impl Run {
     }
 
     /// Proves one settlement line to somebody who knows the group key and nothing else.
-    async fn light_check(&self, chain: &Chain, handles: &[(&Cast, Handle)], watch: &Watch) -> Option<LightCheck> {
-        let settled = |(_, story): &(&GateId, &gridaccord_node::journal::GateStory)| story.stage == GateStage::Settled;
+    async fn light_check(
+        &self,
+        chain: &Chain,
+        handles: &[(&Cast, Handle)],
+        watch: &Watch,
+    ) -> Option<LightCheck> {
+        let settled = |(_, story): &(&GateId, &gridaccord_node::journal::GateStory)| {
+            story.stage == GateStage::Settled
+        };
         let (gate, _) = watch.journal.gates.iter().rev().find(settled)?;
         let supplier = self.campus.members.iter().find(|member| member.role == Role::Supplier)?;
         let (_, handle) = handles.first()?;
@@ -160,9 +184,16 @@ impl Run {
                 // What a stranger would get: bytes, checked against nothing but the group key.
                 let bytes = proof.to_bytes();
                 let started = Instant::now();
-                let proven = LightProof::from_bytes(&bytes)
-                    .and_then(|proof| light::verify(&self.campus.genesis.group_key, chain.id(), &proof));
-                return Some(LightCheck::new(supplier, *gate, bytes.len(), started.elapsed(), proven));
+                let proven = LightProof::from_bytes(&bytes).and_then(|proof| {
+                    light::verify(&self.campus.genesis.group_key, chain.id(), &proof)
+                });
+                return Some(LightCheck::new(
+                    supplier,
+                    *gate,
+                    bytes.len(),
+                    started.elapsed(),
+                    proven,
+                ));
             }
             sleep(PROOF_PAUSE).await;
         }
@@ -176,5 +207,8 @@ fn free_addresses(count: usize) -> Result<Vec<SocketAddr>> {
         .map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))
         .collect::<Result<_, _>>()
         .context("no free TCP port on loopback")?;
-    listeners.iter().map(|listener| listener.local_addr().context("a bound socket has an address")).collect()
+    listeners
+        .iter()
+        .map(|listener| listener.local_addr().context("a bound socket has an address"))
+        .collect()
 }

@@ -56,7 +56,10 @@ impl Shared {
         facts.finality_ms.extend(block.finality_ms);
         let root = *facts.roots.entry(block.height).or_insert(block.state_root);
         if root != block.state_root {
-            facts.problems.push(format!("{member} has another state at height {} than the others", block.height));
+            facts.problems.push(format!(
+                "{member} has another state at height {} than the others",
+                block.height
+            ));
         }
     }
 
@@ -85,7 +88,12 @@ pub(super) struct Watch {
 
 impl Watch {
     /// Follows every validator; the first one's blocks are the ones told.
-    pub(super) fn start(campus: &Campus, handles: &[(&Cast, Handle)], shared: Arc<Shared>, quiet: bool) -> Self {
+    pub(super) fn start(
+        campus: &Campus,
+        handles: &[(&Cast, Handle)],
+        shared: Arc<Shared>,
+        quiet: bool,
+    ) -> Self {
         let (told, blocks) = mpsc::unbounded_channel();
         let mut told = Some(told);
         for (member, handle) in handles {
@@ -157,11 +165,14 @@ impl Watch {
                 self.closed.insert(*gate, Instant::now());
             }
             Event::Decided { gate, .. } => {
-                let took = self.closed.remove(gate).map_or(0, |closed| closed.elapsed().as_millis());
+                let took =
+                    self.closed.remove(gate).map_or(0, |closed| closed.elapsed().as_millis());
                 self.gate_ms.push(u64::try_from(took).unwrap_or(u64::MAX));
                 self.say(&self.decided_line(*gate, now, took));
             }
-            Event::Failed { gate, reason } => self.say(&format!("gate {:>3}  failed: {reason}", gate.0)),
+            Event::Failed { gate, reason } => {
+                self.say(&format!("gate {:>3}  failed: {reason}", gate.0))
+            }
             Event::Settled { gate, turnover, .. } => {
                 self.bar.set_message(format!("gate {} settled, {} µ", gate.0, turnover.0));
             }
@@ -192,8 +203,11 @@ impl Watch {
 /// A bar on a terminal, nothing anywhere else: there every gate has its line.
 fn progress_bar(gates: usize) -> ProgressBar {
     let length = u64::try_from(gates).unwrap_or(u64::MAX);
-    let target =
-        if std::io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+    let target = if std::io::stderr().is_terminal() {
+        ProgressDrawTarget::stderr()
+    } else {
+        ProgressDrawTarget::hidden()
+    };
     let style = ProgressStyle::with_template("{bar:30} {pos}/{len} gates over  {elapsed}  {msg}")
         .unwrap_or_else(|_| ProgressStyle::default_bar());
     ProgressBar::with_draw_target(Some(length), target).with_style(style)

@@ -4,7 +4,8 @@ use crate::run::{alone, assert_refuses, gridaccord, text};
 use serde_json::Value;
 use std::{fs, net::TcpListener, path::Path};
 
-const DECENTRALIZED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scenarios/decentralized-dispatch.toml");
+const DECENTRALIZED: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../../scenarios/decentralized-dispatch.toml");
 const WHITE_PAPER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scenarios/white-paper.toml");
 
 fn demo(args: &[&str]) -> Value {
@@ -23,7 +24,8 @@ fn money(settlement: &Value) -> i64 {
     let sum = |part: &str, field: &str| -> i64 {
         settlement[part].as_object().unwrap().values().map(|entry| micro(entry, field)).sum()
     };
-    sum("suppliers", "paid_micro") - micro(&settlement["tenants"], "charged_micro") + sum("others", "net_micro")
+    sum("suppliers", "paid_micro") - micro(&settlement["tenants"], "charged_micro")
+        + sum("others", "net_micro")
         + micro(settlement, "fees_micro")
         + micro(settlement, "losses_micro")
         + micro(settlement, "remainder_micro")
@@ -40,11 +42,17 @@ fn a_short_month_runs_repeats_and_verifies() {
     assert_eq!(first["validators"], 7);
     assert_eq!(first["light_check"]["verified"], true);
     assert_eq!(money(&first["settlement"]), 0);
-    assert_eq!(first["settlement"], again["settlement"], "dispatch and settlement follow from the seed");
-    for (one, other) in first["gates"].as_array().unwrap().iter().zip(again["gates"].as_array().unwrap()) {
+    assert_eq!(
+        first["settlement"], again["settlement"],
+        "dispatch and settlement follow from the seed"
+    );
+    for (one, other) in
+        first["gates"].as_array().unwrap().iter().zip(again["gates"].as_array().unwrap())
+    {
         assert_eq!(one["state"], "settled");
         assert_eq!(one["set_points_w"], other["set_points_w"]);
-        let powers = ["solar", "wind", "geothermal", "biodiesel"].map(|name| micro(&one["set_points_w"], name));
+        let powers = ["solar", "wind", "geothermal", "biodiesel"]
+            .map(|name| micro(&one["set_points_w"], name));
         assert_eq!(powers, [310, 300, 151, 149]);
     }
 
@@ -63,7 +71,10 @@ fn a_lost_supplier_is_redispatched() {
     assert_eq!(micro(&lost["after_w"], "g1"), 0);
     let sum = |plan: &Value| -> i64 {
         let plan = plan.as_object().unwrap();
-        plan.iter().filter(|(name, _)| name.starts_with('g')).map(|(_, power)| power.as_i64().unwrap()).sum()
+        plan.iter()
+            .filter(|(name, _)| name.starts_with('g'))
+            .map(|(_, power)| power.as_i64().unwrap())
+            .sum()
     };
     assert!(sum(&lost["after_w"]) < sum(&lost["before_w"]));
     assert!(micro(&lost["after_w"], "utility") > micro(&lost["before_w"], "utility"));
@@ -75,7 +86,9 @@ fn bad_input_gets_one_clear_line() {
     let directory = tempfile::tempdir().unwrap();
     let at = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
     let scenario = at("bad.toml");
-    let text = fs::read_to_string(WHITE_PAPER).unwrap().replace("power_max_w = 310", "power_max_kilowatt = 310");
+    let text = fs::read_to_string(WHITE_PAPER)
+        .unwrap()
+        .replace("power_max_w = 310", "power_max_kilowatt = 310");
     fs::write(&scenario, text).unwrap();
     assert_refuses(&["demo", "--scenario", &scenario], "power_max_kilowatt");
     assert_refuses(&["solve", &scenario], "power_max_w");
@@ -95,7 +108,18 @@ fn bad_key_files_say_what_is_wrong_and_nothing_secret() {
     let shown = path.to_str().unwrap().to_owned();
     let submit = |part: &str| {
         assert_refuses(
-            &["wager", "submit", "--key", &shown, "--gate", "0", "--tokens", "5", "--api", "http://127.0.0.1:1"],
+            &[
+                "wager",
+                "submit",
+                "--key",
+                &shown,
+                "--gate",
+                "0",
+                "--tokens",
+                "5",
+                "--api",
+                "http://127.0.0.1:1",
+            ],
             part,
         );
     };
@@ -105,8 +129,7 @@ fn bad_key_files_say_what_is_wrong_and_nothing_secret() {
     submit("64 hexadecimal digits");
     fs::write(&path, format!("member = 1\nsecret = \"{secret}\"\n")).unwrap();
     submit("and nothing else");
-    let output =
-        gridaccord(&["wager", "submit", "--key", &shown, "--gate", "0", "--tokens", "5"]);
+    let output = gridaccord(&["wager", "submit", "--key", &shown, "--gate", "0", "--tokens", "5"]);
     assert!(!text(&output.stderr).contains(&secret));
 }
 
@@ -123,7 +146,10 @@ fn a_genesis_that_is_none_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     fs::write(directory.path().join("genesis.bin"), b"not a genesis").unwrap();
     fs::write(directory.path().join("nodes.txt"), b"solar\n").unwrap();
-    assert_refuses(&["ledger", "verify", "--data-dir", directory.path().to_str().unwrap()], "is no genesis document");
+    assert_refuses(
+        &["ledger", "verify", "--data-dir", directory.path().to_str().unwrap()],
+        "is no genesis document",
+    );
 }
 
 #[test]

@@ -88,7 +88,10 @@ const LICENCES: [&str; 13] = [
 ];
 
 fn metadata() -> Metadata {
-    MetadataCommand::new().manifest_path(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")).exec().unwrap()
+    MetadataCommand::new()
+        .manifest_path(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"))
+        .exec()
+        .unwrap()
 }
 
 fn named<'a>(metadata: &'a Metadata, name: &str) -> &'a Package {
@@ -115,10 +118,16 @@ fn closure<'a>(metadata: &'a Metadata, from: &'a PackageId) -> BTreeSet<&'a Pack
 fn pure_crates_name_only_listed_dependencies() {
     let metadata = metadata();
     for (name, allowed) in PURE {
-        let normal =
-            named(&metadata, name).dependencies.iter().filter(|dependency| dependency.kind == DependencyKind::Normal);
+        let normal = named(&metadata, name)
+            .dependencies
+            .iter()
+            .filter(|dependency| dependency.kind == DependencyKind::Normal);
         for dependency in normal {
-            assert!(allowed.contains(&dependency.name.as_str()), "{name} may not depend on {}", dependency.name);
+            assert!(
+                allowed.contains(&dependency.name.as_str()),
+                "{name} may not depend on {}",
+                dependency.name
+            );
         }
     }
 }
@@ -129,11 +138,18 @@ fn pure_crates_reach_nothing_that_touches_the_world() {
     let metadata = metadata();
     for name in ["gridaccord-model", "gridaccord-dispatch", "gridaccord-sealed"] {
         for id in closure(&metadata, &named(&metadata, name).id) {
-            assert!(!WORLDLY.contains(&metadata[id].name.as_str()), "{name} reaches {}", metadata[id].name);
+            assert!(
+                !WORLDLY.contains(&metadata[id].name.as_str()),
+                "{name} reaches {}",
+                metadata[id].name
+            );
         }
     }
     let ledger = closure(&metadata, &named(&metadata, "gridaccord-ledger").id);
-    assert!(ledger.iter().all(|id| metadata[*id].name.as_str() != "gridaccord-solver"), "ledger reaches solver");
+    assert!(
+        ledger.iter().all(|id| metadata[*id].name.as_str() != "gridaccord-solver"),
+        "ledger reaches solver"
+    );
 }
 
 #[test]
@@ -141,8 +157,12 @@ fn dependencies_point_up_the_layers_only() {
     let metadata = metadata();
     let rank = |name: &str| LAYERS.iter().position(|layer| *layer == name);
     for package in metadata.workspace_packages() {
-        let own = rank(&package.name).unwrap_or_else(|| panic!("{} has no place in the layout", package.name));
-        let normal = package.dependencies.iter().filter(|dependency| dependency.kind == DependencyKind::Normal);
+        let own = rank(&package.name)
+            .unwrap_or_else(|| panic!("{} has no place in the layout", package.name));
+        let normal = package
+            .dependencies
+            .iter()
+            .filter(|dependency| dependency.kind == DependencyKind::Normal);
         for dependency in normal {
             if let Some(other) = rank(&dependency.name) {
                 assert!(other < own, "{} may not depend on {}", package.name, dependency.name);
@@ -158,7 +178,9 @@ fn every_licence_is_listed() {
         let alternatives = licence.replace('/', " OR ");
         let fine = alternatives.split(" OR ").any(|alternative| {
             let parts = alternative.split(" AND ");
-            parts.map(|part| part.trim().trim_matches(['(', ')'])).all(|part| LICENCES.contains(&part))
+            parts
+                .map(|part| part.trim().trim_matches(['(', ')']))
+                .all(|part| LICENCES.contains(&part))
         });
         assert!(fine, "{} {} is under {licence:?}", package.name, package.version);
     }
