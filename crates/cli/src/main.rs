@@ -1,11 +1,15 @@
 //! The `gridaccord` command: parse, wire, run, print.
 
+mod bench_rivals;
+mod bench_sealed;
+mod bill;
 mod check;
 mod completions;
 mod demo;
 mod key_file;
 mod ledger;
 mod scenarios;
+mod sealed;
 mod sim;
 mod solve;
 mod status;
@@ -44,7 +48,20 @@ enum Command {
     /// Run a campus in simulated time, with faults and liars.
     #[command(subcommand)]
     Sim(sim::SimCommand),
+    /// Curves nobody sees, cleared and billed in one process.
+    Sealed(sealed::SealedArgs),
+    /// Check bills without any network.
+    Bill(bill::BillArgs),
+    /// Measure on this machine.
+    #[command(subcommand)]
+    Bench(BenchCommand),
     Completions(completions::CompletionsArgs),
+}
+
+#[derive(Subcommand, Debug)]
+enum BenchCommand {
+    /// Time every step of a sealed gate and of a month's bills, beside its goal.
+    Sealed(bench_sealed::BenchSealedArgs),
 }
 
 fn main() -> ExitCode {
@@ -64,6 +81,9 @@ fn main() -> ExitCode {
         Command::Status(args) => status::run(&args),
         Command::Ledger(command) => ledger::run(&command),
         Command::Sim(command) => sim::run(&command),
+        Command::Sealed(args) => sealed::run(&args).map(|()| ExitCode::SUCCESS),
+        Command::Bill(args) => bill::run(&args).map(|()| ExitCode::SUCCESS),
+        Command::Bench(BenchCommand::Sealed(args)) => bench_sealed::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Completions(args) => completions::run(&args),
     };
     result.unwrap_or_else(|error| {
