@@ -83,7 +83,9 @@ fn main() -> ExitCode {
         Command::Sim(command) => sim::run(&command),
         Command::Sealed(args) => sealed::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Bill(args) => bill::run(&args).map(|()| ExitCode::SUCCESS),
-        Command::Bench(BenchCommand::Sealed(args)) => bench_sealed::run(&args).map(|()| ExitCode::SUCCESS),
+        Command::Bench(BenchCommand::Sealed(args)) => {
+            bench_sealed::run(&args).map(|()| ExitCode::SUCCESS)
+        }
         Command::Completions(args) => completions::run(&args),
     };
     result.unwrap_or_else(|error| {
