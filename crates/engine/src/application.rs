@@ -98,7 +98,7 @@ impl App {
         let mut draft =
             Draft { height, timestamp, seeds: vec![], commands: vec![], forge_state_root: false };
         if height > 1 {
-            let agenda = state::load(source, |loaded| agenda(loaded)).await?;
+            let agenda = state::load(source, agenda).await?;
             let wanted: BTreeSet<u64> =
                 agenda.seeds.into_iter().filter(|wanted| *wanted < view).collect();
             draft.seeds = wanted
@@ -135,9 +135,7 @@ impl App {
         let ledger = block.to_ledger();
         let (outcome, sealed) = execute::<E>(&ledger, batches).await.ok_or(Invalid::Rounds)?;
         compare::<E>(block.header(), &sealed)?;
-        let agenda = state::load(&Closed::<E>(&sealed), |loaded| agenda(loaded))
-            .await
-            .ok_or(Invalid::Rounds)?;
+        let agenda = state::load(&Closed::<E>(&sealed), agenda).await.ok_or(Invalid::Rounds)?;
         self.remember(digest, ledger, block.header().context.parent.1, outcome, agenda, None);
         Ok(sealed)
     }
@@ -176,8 +174,8 @@ pub(crate) fn check(
         return Err(Invalid::Time);
     }
     let views = header.seeds.iter().map(|seed| seed.view);
-    let ascend = views.clone().zip(views.clone().skip(1)).all(|(earlier, later)| earlier < later);
-    if !ascend || views.last().is_some_and(|last| last >= header.view()) {
+    let ascend = views.clone().zip(views.skip(1)).all(|(earlier, later)| earlier < later);
+    if !ascend || header.seeds.last().is_some_and(|last| last.view >= header.view()) {
         return Err(Invalid::SeedOrder);
     }
     for seed in &header.seeds {
@@ -296,7 +294,7 @@ where
             payload: Digest::from([0; 32]),
         };
         let block = Block::new(header, payload);
-        let agenda = state::load(&Closed::<E>(&sealed), |loaded| agenda(loaded)).await?;
+        let agenda = state::load(&Closed::<E>(&sealed), agenda).await?;
         self.remember(block.digest(), ledger, parent.digest(), outcome, agenda, Some(started));
         Some(Proposed { block, merkleized: sealed })
     }

@@ -82,10 +82,10 @@ pub enum KeyError {
     Share(commonware_codec::Error),
     /// The key is not a validator's.
     #[error("node key {0} is not a validator of this chain")]
-    NotValidator(PublicKey),
+    NotValidator(Box<PublicKey>),
     /// The share belongs to another place or another dealing.
     #[error("share is not the one dealt to node key {0}")]
-    ShareForeign(PublicKey),
+    ShareForeign(Box<PublicKey>),
 }
 
 /// A validator's secret share of the group key. Keep it encrypted at rest.
@@ -225,13 +225,15 @@ impl Chain {
 
     /// The scheme of a validator: votes and verifies.
     pub(crate) fn signer(&self, key: &PublicKey, share: Share) -> Result<Scheme, KeyError> {
-        let index =
-            self.validators.index(key).ok_or_else(|| KeyError::NotValidator(key.clone()))?;
+        let index = self
+            .validators
+            .index(key)
+            .ok_or_else(|| KeyError::NotValidator(Box::new(key.clone())))?;
         if share.0.index != index {
-            return Err(KeyError::ShareForeign(key.clone()));
+            return Err(KeyError::ShareForeign(Box::new(key.clone())));
         }
         Scheme::signer(&self.namespace(), self.validators.clone(), self.polynomial.clone(), share.0)
-            .ok_or_else(|| KeyError::ShareForeign(key.clone()))
+            .ok_or_else(|| KeyError::ShareForeign(Box::new(key.clone())))
     }
 
     /// A scheme that checks recovered signatures and nothing else.

@@ -41,6 +41,7 @@
 #![warn(missing_docs)]
 
 pub mod block;
+pub mod bodies;
 pub mod chain;
 pub mod handle;
 pub mod light;
@@ -56,6 +57,7 @@ mod beacon;
 mod clock;
 mod gossip;
 mod node_state;
+mod service;
 mod state;
 
 pub use application::{Draft, Meddle};

@@ -9,16 +9,14 @@ use crate::{
     block::Block,
     chain::{Chain, KeyError, PublicKey, Scheme, Share},
     gossip::{self, Intake},
-    handle::{Archived, Backend, Finalized, Handle},
-    light::{Claim, LightProof},
-    mempool::Refused,
+    handle::Handle,
     node_state::{Shared, Tip},
     pace::{BEAT_MS, Paced},
-    state::{self, BodyDb, BodyOperation, Databases, Latest, Source as _, StateDb, StateOperation},
+    service::Service,
+    state::{self, BodyDb, BodyOperation, StateDb, StateOperation},
 };
-use bytes::Bytes;
 use commonware_broadcast::buffered;
-use commonware_codec::{Encode as _, FixedSize as _};
+use commonware_codec::FixedSize as _;
 use commonware_consensus::{
     Reporters,
     marshal::{
@@ -32,7 +30,7 @@ use commonware_consensus::{
         config::{ForwardPolicy, SkipPolicy},
         elector::{Random, RandomVersion},
     },
-    types::{Epoch, FixedEpocher, Height, ViewDelta},
+    types::{Epoch, FixedEpocher, ViewDelta},
 };
 use commonware_cryptography::{Digested, Digestible as _, Sha256, certificate::ConstantProvider};
 use commonware_glue::stateful::{
@@ -47,8 +45,7 @@ use commonware_parallel::Sequential;
 use commonware_runtime::{Clock, Metrics, Quota, Spawner, Storage, buffer::paged::CacheRef};
 use commonware_storage::{archive::prunable, mmr, translator::EightCap};
 use commonware_utils::{NZDuration, NZU16, NZU32, NZU64, NZUsize};
-use futures::future::BoxFuture;
-use gridaccord_ledger::{Digest, Key, Record, SignedCommand, state::BodyId};
+use gridaccord_ledger::Digest;
 use rand_core::CryptoRng;
 use std::{
     num::{NonZeroU16, NonZeroU64, NonZeroUsize},
@@ -217,7 +214,7 @@ pub(crate) fn page_cache(pages: NonZeroUsize) -> CacheRef {
     CacheRef::new(PAGE_SIZE, pages)
 }
 
-type Marshal = MarshalMailbox<Scheme, Standard<Block>>;
+pub(crate) type Marshal = MarshalMailbox<Scheme, Standard<Block>>;
 
 /// Runs a validator until one of its actors stops or the runtime does. `ready` gets its handle once its state is
 /// open.
@@ -410,7 +407,7 @@ where
     )
     .start(votes, certificates, resolver);
 
-    let backend = Node { shared: shared.clone(), intake, outbox, marshal, databases };
+    let backend = Service { shared: shared.clone(), intake, outbox, marshal, databases };
     // Nobody may be waiting: a node runs without being watched.
     let _ = ready.send(Handle { shared: shared.clone(), backend: Arc::new(backend) });
     let actors = [mux, state_sync, body_sync, broadcast, marshal_actor, stateful, gossip, simplex];
@@ -450,86 +447,4 @@ const fn epochs() -> FixedEpocher {
 async fn processed(marshal: &Marshal) -> Option<Digested<Block>> {
     let height = marshal.get_processed().await?.height();
     marshal.get_block(height).await
-}
-
-/// Serves a node's handles.
-struct Node<E: Runtime> {
-    shared: Arc<Shared>,
-    intake: Intake<E>,
-    outbox: mpsc::Sender<Bytes>,
-    marshal: Marshal,
-    databases: Databases<E>,
-}
-
-impl<E: Runtime> Node<E> {
-    async fn prove(&self, key: Key) -> Option<LightProof> {
-        let name = Digest(key.0);
-        let mut tips = self.shared.tip();
-        loop {
-            let tip = tips.borrow_and_update().clone();
-            let certificate = self.marshal.get_finalization(Height::new(tip.height)).await?;
-            let block = self.marshal.get_block(Height::new(tip.height)).await?;
-            let claim = {
-                let state = self.databases.0.read().await;
-                if state.root() != tip.state_root {
-                    None
-                } else if let Some(record) = state.get(&name).await.ok()? {
-                    Some(Claim::Present {
-                        record,
-                        proof: Box::new(state.key_value_proof(name).await.ok()?),
-                    })
-                } else {
-                    Some(Claim::Absent {
-                        proof: Box::new(state.exclusion_proof(&name).await.ok()?),
-                    })
-                }
-            };
-            if let Some(claim) = claim {
-                return Some(LightProof {
-                    certificate,
-                    header: block.inner().header().clone(),
-                    key,
-                    claim,
-                });
-            }
-            // The next block is applied already and about to be announced.
-            tips.changed().await.ok()?;
-        }
-    }
-
-    async fn read_archive(&self, height: u64) -> Option<Archived> {
-        if height == 0 || height > self.shared.tip().borrow().height {
-            return None;
-        }
-        let block = self.marshal.get_block(Height::new(height)).await?;
-        let certificate = self.marshal.get_finalization(Height::new(height)).await;
-        let finalized: Option<Arc<Finalized>> = self.shared.recent(height);
-        Some(Archived {
-            height,
-            digest: block.digest(),
-            block: block.into(),
-            certificate: certificate.map(|certificate| certificate.encode()),
-            finalized,
-        })
-    }
-}
-
-impl<E: Runtime> Backend for Node<E> {
-    fn submit(&self, command: SignedCommand) -> BoxFuture<'_, Result<Digest, Refused>> {
-        Box::pin(gossip::submit(&self.intake, &self.outbox, command))
-    }
-    fn record(&self, key: Key) -> BoxFuture<'_, Option<Record>> {
-        Box::pin(async move {
-            Latest::<E>(&self.databases).records(&[&Digest(key.0)]).await.pop().flatten()
-        })
-    }
-    fn body(&self, id: BodyId) -> BoxFuture<'_, Option<Bytes>> {
-        Box::pin(async move { state::body(&Latest::<E>(&self.databases), &id).await })
-    }
-    fn proof(&self, key: Key) -> BoxFuture<'_, Option<LightProof>> {
-        Box::pin(self.prove(key))
-    }
-    fn archived(&self, height: u64) -> BoxFuture<'_, Option<Archived>> {
-        Box::pin(self.read_archive(height))
-    }
 }

@@ -1,12 +1,13 @@
 //! The two databases under one header, and how the ledger reads them.
 //!
 //! Records live in an ordered database whose root proves single values; bodies are cut into chunks of
-//! [`CHUNK_SIZE`] bytes in an append-only one, because peers can copy operations of a fixed size only. The
+//! [`CHUNK_SIZE`](bodies::CHUNK_SIZE) bytes in an append-only one, because peers can copy operations of a fixed size only. The
 //! ledger names what it lacks; [`load`] fetches it and calls again, so that no storage type reaches the ledger.
 
 use crate::block::{BodiesCommitment, StateCommitment, range};
+use crate::bodies::{self, Chunk};
 use bytes::Bytes;
-use commonware_cryptography::{Hasher as _, Sha256};
+use commonware_cryptography::Sha256;
 use commonware_glue::stateful::db::{
     DatabaseSet, ManagedDb as _, Merkleized as _, Shared, Unmerkleized as _,
 };
@@ -19,7 +20,7 @@ use commonware_storage::{
     qmdb::{any, current, immutable},
     translator::EightCap,
 };
-use commonware_utils::{NZU64, NZUsize, sequence::FixedBytes};
+use commonware_utils::{NZU64, NZUsize};
 use gridaccord_ledger::{
     Digest, Key, Lookup, Missing, Outcome, Read, Record,
     state::{BodyId, RECORD_SIZE},
@@ -30,8 +31,6 @@ use std::{
     num::{NonZeroU64, NonZeroUsize},
 };
 
-/// Bytes of one chunk of a body.
-pub(crate) const CHUNK_SIZE: usize = 1_024;
 /// Times the ledger may ask for more before a block counts as invalid. The count is the same on every replica.
 const ROUNDS_MAX: usize = 16;
 /// Bytes of a chunk of the bitmap of live operations.
@@ -45,7 +44,6 @@ const REPLAY_BUFFER: NonZeroUsize = NZUsize!(64 * 1_024);
 
 const _: () = assert!(RECORD_SIZE == 192);
 
-pub(crate) type Chunk = FixedBytes<CHUNK_SIZE>;
 pub(crate) type StateDb<E> = current::ordered::fixed::Db<
     mmr::Family,
     E,
@@ -238,24 +236,10 @@ pub(crate) async fn load<T>(
     None
 }
 
-/// Puts a body together from its chunks; `None` unless all are there and hash to its name.
+/// The body of this name, if it stands.
 pub(crate) async fn body(source: &impl Source, id: &BodyId) -> Option<Bytes> {
-    let length = usize::try_from(id.length).ok()?;
-    let keys = chunk_keys(id);
-    let mut bytes = Vec::with_capacity(length);
-    for chunk in source.chunks(&keys.iter().collect::<Vec<_>>()).await {
-        bytes.extend_from_slice(chunk?.as_ref());
-    }
-    bytes.truncate(length);
-    (BodyId::of(&bytes) == *id).then(|| bytes.into())
-}
-
-/// Keys of a body's chunks: SHA-256(hash ‖ n).
-fn chunk_keys(id: &BodyId) -> Vec<Digest> {
-    let chunk = u32::try_from(CHUNK_SIZE).expect("a small constant");
-    (0..id.length.div_ceil(chunk))
-        .map(|n| Sha256::hash(&[id.hash.as_ref(), &n.to_be_bytes()]))
-        .collect()
+    let keys = bodies::keys(id);
+    bodies::join(id, source.chunks(&keys.iter().collect::<Vec<_>>()).await)
 }
 
 /// Writes what a block did into batches and computes both roots.
@@ -263,24 +247,22 @@ pub(crate) async fn write<E: Context + Spawner>(
     batches: Batches<E>,
     outcome: &Outcome,
 ) -> Sealed<E> {
-    let (mut state, mut bodies) = batches;
+    let (mut state, mut kept) = batches;
     for (key, record) in &outcome.changes {
         state = state.write(Digest(key.0), record.clone());
     }
     // A key may be set once in the whole history, so chunks that stand already are left alone.
     let mut written = BTreeSet::new();
     for (id, bytes) in &outcome.bodies {
-        let keys = chunk_keys(id);
-        let found = bodies.get_many(&keys.iter().collect::<Vec<_>>()).await.expect(READ_FAILED);
-        for ((key, present), chunk) in keys.into_iter().zip(found).zip(bytes.chunks(CHUNK_SIZE)) {
+        let keys = bodies::keys(id);
+        let found = kept.get_many(&keys.iter().collect::<Vec<_>>()).await.expect(READ_FAILED);
+        for ((key, present), chunk) in keys.into_iter().zip(found).zip(bodies::split(bytes)) {
             if present.is_none() && written.insert(key) {
-                let mut padded = [0; CHUNK_SIZE];
-                padded[..chunk.len()].copy_from_slice(chunk);
-                bodies = bodies.set(key, Chunk::new(padded));
+                kept = kept.set(key, chunk);
             }
         }
     }
-    let (state, bodies) = futures::join!(state.merkleize(), bodies.merkleize());
+    let (state, bodies) = futures::join!(state.merkleize(), kept.merkleize());
     let failed = "a replica that cannot compute its root halts";
     (state.expect(failed), bodies.expect(failed))
 }

@@ -1,14 +1,13 @@
 //! Validators in simulation and over TCP, light proofs, and checks of stored chains.
 
-#[path = "it/chain.rs"]
-mod chain;
-#[path = "it/common.rs"]
-mod common;
-#[path = "it/light.rs"]
-mod light;
-#[path = "it/mempool.rs"]
-mod mempool;
-#[path = "it/simulation.rs"]
-mod simulation;
-#[path = "it/tcp.rs"]
-mod tcp;
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod it {
+    mod bodies;
+    mod chain;
+    mod common;
+    mod light;
+    mod mempool;
+    mod simulation;
+    mod tcp;
+}

@@ -1,6 +1,6 @@
 //! Genesis documents that cannot carry a chain, and keys that do not fit one.
 
-use crate::common::genesis;
+use super::common::genesis;
 use gridaccord_engine::{Chain, Share, chain::ChainError, simulation::Keys};
 use gridaccord_ledger::genesis::GenesisError;
 use gridaccord_model::codec::{Blob, Bounded};

@@ -16,12 +16,12 @@ use std::{collections::BTreeMap, time::Duration};
 const WALL_START: u64 = 1_800_000_000_000;
 
 /// The key of a member; a rotated one has another `round`.
-pub(crate) fn member_key(member: u16, round: u64) -> ed25519::PrivateKey {
+pub(super) fn member_key(member: u16, round: u64) -> ed25519::PrivateKey {
     ed25519::PrivateKey::from_seed(1_000_000 + u64::from(member) + 1_000 * round)
 }
 
 /// A genesis for these validators, one member each.
-pub(crate) fn genesis(keys: &Keys, wall_start: u64) -> Genesis {
+pub(super) fn genesis(keys: &Keys, wall_start: u64) -> Genesis {
     let members = (0u16..).zip(&keys.nodes).map(|(id, _)| GenesisMember {
         name: Label::new(format!("member-{id}")).unwrap(),
         role: [Role::Supplier, Role::Campus, Role::Auditor, Role::Utility][usize::from(id) % 4],
@@ -75,7 +75,7 @@ pub(crate) fn genesis(keys: &Keys, wall_start: u64) -> Genesis {
 }
 
 /// A quiet world of `count` validators that runs to `height`.
-pub(crate) fn scenario(seed: u64, count: u16, height: u64) -> Scenario {
+pub(super) fn scenario(seed: u64, count: u16, height: u64) -> Scenario {
     let keys = Keys::from_seed(seed, count).unwrap();
     Scenario {
         seed,
@@ -92,7 +92,7 @@ pub(crate) fn scenario(seed: u64, count: u16, height: u64) -> Scenario {
 }
 
 /// A member's change of its key from that of one round to the next, which also is its nonce.
-pub(crate) fn rotate(chain: &Digest, member: u16, round: u64) -> SignedCommand {
+pub(super) fn rotate(chain: &Digest, member: u16, round: u64) -> SignedCommand {
     let command = Command::RotateKey { key: member_key(member, round + 1).public_key() };
     SignedCommand::sign(chain, &member_key(member, round), MemberId(member), round, command)
 }

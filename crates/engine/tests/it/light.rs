@@ -1,6 +1,6 @@
 //! A proof convinces who holds the group key, and every change to it is noticed.
 
-use crate::common::scenario;
+use super::common::scenario;
 use gridaccord_engine::{
     LightProof,
     light::{LightError, verify},

@@ -1,13 +1,19 @@
 //! One seed, many validators, everything that goes wrong.
 
-use crate::common::{member_key, rotate, scenario};
+use super::common::{member_key, rotate, scenario};
+use commonware_codec::Encode as _;
 use commonware_cryptography::Signer as _;
 use gridaccord_engine::{
     Refused,
     simulation::{AgentTask, Event, Faults, Link, Report, random_crashes, run},
 };
-use gridaccord_ledger::records::{Member, key};
-use gridaccord_model::{MemberId, TimeMs};
+use gridaccord_ledger::{
+    Command, SignedCommand,
+    records::{Member, Part, key},
+};
+use gridaccord_model::{
+    Block as Step, CostCurve, GateId, MemberId, Offer, Price, TimeMs, Watts, codec::Bounded,
+};
 use std::{
     collections::BTreeMap,
     sync::{
@@ -199,6 +205,50 @@ fn blocks_of_hostile_proposers_are_nullified() {
         assert!(report.nodes[0].finality_ms.is_empty(), "{name}: a lie became final");
         assert!(report.view > 15, "{name}: no view was skipped");
     }
+}
+
+/// An offer into the first gate: its body is kept, and stands on every node.
+#[test]
+fn bodies_of_offers_are_kept() {
+    let offer = Offer {
+        power_min: Watts(0),
+        power_max: Watts(1_000),
+        cost: CostCurve::Blocks {
+            blocks: Bounded::new(vec![Step { power: Watts(1_000), price: Price(50_000) }]).unwrap(),
+        },
+    };
+    let found = Arc::new(AtomicU64::new(0));
+    let (count, expected) = (found.clone(), offer.encode());
+    let mut scenario = scenario(43, 4, 36);
+    scenario.agent = Some(Arc::new(move |agent| {
+        let (found, offer, expected) = (count.clone(), offer.clone(), expected.clone());
+        Box::pin(async move {
+            let gate = GateId(0);
+            let chain = agent.handle.chain_id();
+            while agent.handle.record(key::gate(gate)).await.is_none() {
+                agent.clock.sleep(Duration::from_millis(100)).await;
+            }
+            if agent.node == 0 {
+                let command = Command::Offer { gate, offer };
+                let command =
+                    SignedCommand::sign(&chain, &member_key(0, 0), MemberId(0), 0, command);
+                agent.handle.submit(command).await.unwrap();
+            }
+            let id = loop {
+                let part = agent.handle.record(key::part(gate, MemberId(0))).await;
+                if let Some(id) =
+                    part.and_then(|part| part.value::<Part>()).and_then(|part| part.offer)
+                {
+                    break id;
+                }
+                agent.clock.sleep(Duration::from_millis(100)).await;
+            };
+            assert_eq!(agent.handle.body(id).await, Some(expected));
+            found.fetch_add(1, Ordering::SeqCst);
+        })
+    }));
+    agreed(&run(&scenario).unwrap(), 36);
+    assert_eq!(found.load(Ordering::SeqCst), 4);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Real sockets and files: progress, a crash and a restart, and the check of what was stored.
 
-use crate::common::{genesis, rotate};
+use super::common::{genesis, rotate};
 use commonware_cryptography::Signer as _;
 use commonware_runtime::Clock as _;
 use gridaccord_engine::{
@@ -10,23 +10,28 @@ use gridaccord_engine::{
     tcp::{self, Context, Runtime, Task, Tcp},
 };
 use std::{
-    fs,
+    env, fs,
+    io::{BufRead as _, BufReader},
     net::{Ipv4Addr, SocketAddr, TcpListener},
     path::Path,
+    process::{Command, Stdio},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-pub(crate) struct Net {
-    pub(crate) keys: Keys,
-    pub(crate) chain: Chain,
+struct Net {
+    keys: Keys,
+    chain: Chain,
     addresses: Vec<SocketAddr>,
 }
 
 impl Net {
-    pub(crate) fn new(seed: u64, count: u16) -> Self {
+    fn new(seed: u64, count: u16) -> Self {
+        Self::since(seed, count, now())
+    }
+
+    fn since(seed: u64, count: u16, wall_start: u64) -> Self {
         let keys = Keys::from_seed(seed, count).unwrap();
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
-        let chain = Chain::new(genesis(&keys, u64::try_from(now).unwrap())).unwrap();
+        let chain = Chain::new(genesis(&keys, wall_start)).unwrap();
         // Held all at once, so that no two are the same.
         let free: Vec<_> =
             (0..count).map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap()).collect();
@@ -34,7 +39,7 @@ impl Net {
         Self { keys, chain, addresses }
     }
 
-    pub(crate) async fn start(&self, context: &Context, node: usize) -> (Handle, Task) {
+    async fn start(&self, context: &Context, node: usize) -> (Handle, Task) {
         let key = self.keys.nodes[node].clone();
         let peers = self
             .keys
@@ -50,6 +55,11 @@ impl Net {
             Config::new(self.chain.clone(), tcp.public_key(), share, format!("node-{node}"));
         tcp::start(context, config, tcp).await.unwrap()
     }
+}
+
+fn now() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    u64::try_from(now.as_millis()).unwrap()
 }
 
 /// Waits until a node has finalised a height.
@@ -101,6 +111,62 @@ fn four_validators_over_loopback_with_a_crash() {
         .unwrap();
     let (net, status) = root;
     check_stored_chain(directory.path(), &net.chain, status.height);
+}
+
+/// Where the child of the next test keeps its chain, and the time its chain starts at.
+const CHILD: &str = "GRIDACCORD_ENGINE_TEST_CHILD";
+
+/// Not a test by itself: four validators that run until they are killed, and say what they finalise.
+#[test]
+fn child_that_gets_killed() {
+    let Ok(child) = env::var(CHILD) else { return };
+    let (wall_start, directory) = child.split_once(' ').unwrap();
+    let net = Net::since(63, 4, wall_start.parse().unwrap());
+    Runtime::new(directory)
+        .run(|context| async move {
+            let mut nodes = Vec::new();
+            for node in 0..4 {
+                nodes.push(net.start(&context, node).await);
+            }
+            let mut blocks = nodes[0].0.subscribe();
+            while let Some(block) = blocks.recv().await {
+                println!("height {}", block.height);
+            }
+        })
+        .unwrap();
+}
+
+#[test]
+fn kill_nine_loses_nothing_final() {
+    let directory = tempfile::tempdir().unwrap();
+    let wall_start = now();
+    let mut last = 0;
+    for _ in 0..3 {
+        let mut child = Command::new(env::current_exe().unwrap())
+            .args(["--exact", "it::tcp::child_that_gets_killed", "--nocapture"])
+            .env(CHILD, format!("{wall_start} {}", directory.path().display()))
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let goal = last + 4;
+        for line in BufReader::new(child.stdout.take().unwrap()).lines() {
+            if let Some(height) = line.unwrap().strip_prefix("height ") {
+                let height = height.parse().unwrap();
+                assert!(height > last, "{height} was final before the kill, after {last}");
+                last = height;
+            }
+            if last >= goal {
+                break;
+            }
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(last >= goal, "the child ended at {last}, {goal} wanted");
+    }
+    let chain = Net::since(63, 4, wall_start).chain;
+    let stored = replay(directory.path(), "node-0", &chain, &mut |_| {}).unwrap();
+    assert_eq!(stored.mismatch, None);
+    assert!(stored.blocks >= last, "{stored:?}, {last} was final");
 }
 
 /// Seven validators in one process, one command at a time: how long from proposal to final, on real sockets and
