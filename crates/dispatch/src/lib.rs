@@ -21,6 +21,7 @@ pub mod merit;
 pub mod reason;
 pub mod book;
 pub mod scenario;
+pub mod horizon;
 
 pub use answer::{Answer, OptimalityCertificate, RESOURCES_MAX, ShadowPrice, Solution, TIERS_MAX};
 pub use book::OfferBook;

@@ -7,6 +7,7 @@ mod it {
     mod brute;
     mod certificate;
     mod common;
+    mod horizon;
     mod merit;
     mod problem;
     mod properties;

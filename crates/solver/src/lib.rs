@@ -6,5 +6,7 @@
 #![warn(missing_docs)]
 
 pub mod interval;
+pub mod horizon;
 
+pub use horizon::{HorizonOutcome, propose_horizon};
 pub use interval::propose;

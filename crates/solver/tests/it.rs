@@ -3,5 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
 
 mod it {
+    mod generator;
+    mod horizon;
     mod interval;
 }

@@ -1,0 +1,265 @@
+//! The Lagrangian of a horizon, term by term: minima over bounds in closed form, and supply at a price.
+//!
+//! Terms of one interval are doubled cost per hour (half-pico-currency), scaled by 2²⁰ so that the carbon
+//! multiplier has resolution; energy terms are doubled [`Picos`](gridaccord_model::Picos). Floors are floors:
+//! `div_euclid` and arithmetic shifts, never truncation, so that no signed term is lifted.
+
+#![allow(
+    clippy::arithmetic_side_effects,
+    reason = "the budget below bounds every sum and product in this file"
+)]
+
+use super::{
+    Generator, Horizon, HorizonCertificate, Storage,
+    limits::{CARBON_MAX, ENERGY_MAX, MARGINAL_MAX, MULTIPLIER_MAX, POWER_MAX, QUADRATIC_MAX},
+};
+
+/// Scale of interval terms.
+pub(super) const SCALE_BITS: u32 = 20;
+const SCALE: i64 = 1 << SCALE_BITS;
+/// Largest carbon multiplier: times the largest intensity it is a multiplier's size.
+pub(super) const CARBON_MULTIPLIER_MAX: i64 = (MULTIPLIER_MAX / CARBON_MAX) << SCALE_BITS;
+const PPB: i64 = 1_000_000_000;
+/// Half-pico-currency per Wh times 10⁻⁹·µWh in doubled Picos: 3,600 s/h over 10⁹·10⁶.
+const ENERGY_NUMERATOR: i128 = 9;
+const ENERGY_DIVISOR: i128 = 2_500_000_000_000;
+
+// Overflow budget.
+const _: () = {
+    // A slope is at most six multipliers' sizes, scaled; with 2a' added twice it stays in i64.
+    assert!(2 * MARGINAL_MAX <= MULTIPLIER_MAX);
+    assert!(6 * MULTIPLIER_MAX < (i64::MAX >> SCALE_BITS) / 2);
+    assert!(QUADRATIC_MAX < MULTIPLIER_MAX / 4);
+    // Storage slopes carry ppb beside the scale.
+    assert!(
+        (6 * MULTIPLIER_MAX as i128 * SCALE as i128) * (4 * PPB as i128) * (POWER_MAX as i128)
+            < 1 << 126
+    );
+    // Energy terms carry ppb and µWh.
+    assert!(
+        2 * MULTIPLIER_MAX as i128 * PPB as i128 * ENERGY_NUMERATOR * ENERGY_MAX as i128
+            <= 1 << 123
+    );
+};
+
+/// A product that cannot overflow, without the check that wide products otherwise carry.
+pub(super) fn wide(one: i64, other: i64) -> i128 {
+    i128::from(one).wrapping_mul(i128::from(other))
+}
+
+/// What the multipliers of one interval charge everybody.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Coupling {
+    /// λ.
+    pub price: i64,
+    /// ρ.
+    pub reserve: i64,
+    /// μ.
+    pub carbon: i64,
+    /// κ.
+    pub peak: i64,
+}
+
+impl HorizonCertificate {
+    pub(super) fn coupling(&self, interval: usize) -> Coupling {
+        Coupling {
+            price: self.price[interval],
+            reserve: self.reserve[interval],
+            carbon: self.carbon,
+            peak: self.peak[interval],
+        }
+    }
+
+    fn ramp_slope(&self, generator: usize, interval: usize) -> i64 {
+        let ramp = &self.ramp[generator];
+        ramp.get(interval).copied().unwrap_or(0) - ramp.get(interval + 1).copied().unwrap_or(0)
+    }
+}
+
+/// Scaled minimum of a term, and the greatest minimisers at the price and at one less.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Term {
+    pub(super) minimum: i128,
+    pub(super) supply: i64,
+    pub(super) supply_below: i64,
+}
+
+/// A linear term slope·x over lo..=hi, x counted as supply; one less in price is `SCALE` more in slope.
+fn linear(slope: i64, lo: i64, hi: i64) -> Term {
+    let at = |slope: i64| if slope > 0 { lo } else { hi };
+    let supply = at(slope);
+    Term {
+        minimum: i128::from(slope) * i128::from(supply),
+        supply,
+        supply_below: at(slope + SCALE),
+    }
+}
+
+pub(super) fn generator(
+    generator: &Generator,
+    certificate: &HorizonCertificate,
+    (position, interval): (usize, usize),
+    coupling: Coupling,
+) -> Term {
+    let (lo, hi) = (generator.power_min[interval].0, generator.power_max[interval].0);
+    let (reserve, ramp) = if generator.ramp.is_some() {
+        (coupling.reserve, certificate.ramp_slope(position, interval))
+    } else {
+        (0, 0)
+    };
+    let slope = (2 * generator.linear - coupling.price + reserve + ramp) * SCALE
+        + coupling.carbon * generator.carbon_mg_per_kwh;
+    if generator.quadratic == 0 {
+        return linear(slope, lo, hi);
+    }
+    // The greatest minimiser of a'g² + slope·g: the first g whose next watt costs more than nothing.
+    let a = generator.quadratic * SCALE;
+    let next = |power: i64, slope: i64| wide(a, 2 * power + 1) + i128::from(slope);
+    let supply = ((-slope - a).div_euclid(2 * a) + 1).clamp(lo, hi);
+    // One less in price moves a minimiser by at most one watt, since 2a' is at least twice the scale.
+    let supply_below =
+        if supply > lo && next(supply - 1, slope + SCALE) > 0 { supply - 1 } else { supply };
+    Term { minimum: wide(a, supply * supply) + wide(slope, supply), supply, supply_below }
+}
+
+/// Charging and discharging of one interval: never both, so the smaller minimum counts.
+pub(super) fn storage(storage: &Storage, energy: i64, coupling: Coupling) -> Term {
+    let ppb = i128::from(PPB);
+    let at = |price: i64| {
+        let value = i128::from(price - coupling.reserve) * ppb;
+        let charge = value - i128::from(energy) * i128::from(storage.charge_ppb);
+        let discharge = i128::from(2 * storage.wear) * ppb - value
+            + i128::from(energy) * i128::from(storage.discharge_ppb);
+        let charged = charge.min(0) * i128::from(storage.charge_max.0);
+        let discharged = discharge.min(0) * i128::from(storage.discharge_max.0);
+        // The greatest supply among minimisers: discharge if that is as good, rest if charging gains nothing.
+        let supply = if discharge <= 0 && discharged <= charged {
+            storage.discharge_max.0
+        } else if charge < 0 {
+            -storage.charge_max.0
+        } else {
+            0
+        };
+        (charged.min(discharged), supply)
+    };
+    let (minimum, supply) = at(coupling.price);
+    let (_, supply_below) = at(coupling.price - 1);
+    Term { minimum: (minimum * i128::from(SCALE)).div_euclid(ppb), supply, supply_below }
+}
+
+/// Stored energy after each interval, and the start: doubled Picos, floored.
+pub(super) fn stored(storage: &Storage, energy: &[i64]) -> i128 {
+    let keep = i128::from(PPB - storage.loss_ppb);
+    let first = i128::from(energy.first().copied().unwrap_or(0));
+    let mut sum = floor_energy(-keep * first * i128::from(storage.initial_uwh));
+    for (interval, value) in energy.iter().enumerate() {
+        let value = i128::from(*value);
+        let next = energy.get(interval + 1).map_or(0, |next| i128::from(*next));
+        let least = if interval + 1 == energy.len() { storage.final_min_uwh } else { 0 };
+        let slope = i128::from(PPB) * value - keep * next;
+        let held = if slope > 0 { least } else { storage.capacity_uwh };
+        sum += floor_energy(slope * i128::from(held));
+        // What the floor of the recursion leaves: less than one µWh.
+        sum += floor_energy(value.min(0) * i128::from(PPB));
+    }
+    sum
+}
+
+fn floor_energy(term: i128) -> i128 {
+    (term * ENERGY_NUMERATOR).div_euclid(ENERGY_DIVISOR)
+}
+
+pub(super) fn import(problem: &Horizon, interval: usize, coupling: Coupling) -> Term {
+    let tie = &problem.parts().tie;
+    let slope = (2_000 * tie.tariff[interval].0 - coupling.price + coupling.peak) * SCALE
+        + coupling.carbon * tie.carbon_mg_per_kwh[interval];
+    linear(slope, 0, tie.import_max[interval].0)
+}
+
+/// Export as supply from −limit to 0.
+pub(super) fn export(problem: &Horizon, interval: usize, coupling: Coupling) -> Term {
+    let tie = &problem.parts().tie;
+    let slope = (2_000 * tie.feed_in[interval].0 - coupling.price) * SCALE;
+    linear(slope, -tie.export_max[interval].0, 0)
+}
+
+pub(super) fn shed(problem: &Horizon, tier: usize, interval: usize, coupling: Coupling) -> Term {
+    let tier = &problem.parts().tiers[tier];
+    linear((2_000 * tier.value.0 - coupling.price) * SCALE, 0, tier.power[interval].0)
+}
+
+/// All terms of one interval.
+fn terms(
+    problem: &Horizon,
+    certificate: &HorizonCertificate,
+    interval: usize,
+    coupling: Coupling,
+) -> impl Iterator<Item = Term> {
+    let parts = problem.parts();
+    let generators =
+        parts.generators.iter().enumerate().map(move |(position, part)| {
+            generator(part, certificate, (position, interval), coupling)
+        });
+    let storages = parts
+        .storages
+        .iter()
+        .zip(&certificate.energy)
+        .map(move |(part, energy)| storage(part, energy[interval], coupling));
+    let tiers = (0..parts.tiers.len()).map(move |tier| shed(problem, tier, interval, coupling));
+    generators
+        .chain(storages)
+        .chain(tiers)
+        .chain([import(problem, interval, coupling), export(problem, interval, coupling)])
+}
+
+/// Replaces every price by the pinned one, the others' multipliers as they are: the lowest whole price at which
+/// the greatest optimal supply reaches demand. Intervals do not influence each other, so one pass is final.
+///
+/// Prices, and the lengths of all lists, must be those of the problem; an interval that no price balances
+/// keeps a price that [`check`](super::check()) refuses.
+pub fn pin(problem: &Horizon, certificate: &mut HorizonCertificate) {
+    for interval in 0..problem.intervals() {
+        let coupling = certificate.coupling(interval);
+        let demand = problem.parts().demand[interval].0;
+        let reaches = |price: i64| {
+            let supply: i64 = terms(problem, certificate, interval, Coupling { price, ..coupling })
+                .map(|term| term.supply)
+                .sum();
+            supply >= demand
+        };
+        certificate.price[interval] = lowest(coupling.price, reaches);
+    }
+}
+
+/// The lowest price in range that `reaches`, galloping from an estimate.
+fn lowest(estimate: i64, reaches: impl Fn(i64) -> bool) -> i64 {
+    let estimate = estimate.clamp(-MULTIPLIER_MAX, MULTIPLIER_MAX);
+    let (mut below, mut above) = (-MULTIPLIER_MAX, MULTIPLIER_MAX);
+    let mut step = 1;
+    if reaches(estimate) {
+        above = estimate;
+        while above - step > below {
+            if !reaches(above - step) {
+                below = above - step;
+                break;
+            }
+            above -= step;
+            step *= 2;
+        }
+    } else {
+        below = estimate;
+        while below + step < above {
+            if reaches(below + step) {
+                above = below + step;
+                break;
+            }
+            below += step;
+            step *= 2;
+        }
+    }
+    while above - below > 1 {
+        let middle = below.midpoint(above);
+        if reaches(middle) { above = middle } else { below = middle }
+    }
+    above
+}

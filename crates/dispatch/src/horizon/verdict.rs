@@ -1,0 +1,123 @@
+//! What the check of a horizon says: facts, or the first rule broken.
+
+use gridaccord_model::{CarbonMg, Picos, Watts};
+
+/// Facts about an accepted answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HorizonVerified {
+    /// Cost of the horizon, floored.
+    pub cost: Picos,
+    /// Proven lower bound, floored.
+    pub bound: Picos,
+    /// Largest possible distance from the optimum, rounded up.
+    pub gap: Picos,
+    /// Σ|cost terms|, floored.
+    pub turnover: Picos,
+    /// Operating carbon, rounded up.
+    pub carbon: CarbonMg,
+    /// Highest import.
+    pub peak: Watts,
+}
+
+/// Why an answer is refused, in the order the rules run. Numbers are never reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[repr(u16)]
+pub enum HorizonRefusal {
+    /// Rule K1.
+    #[error("the {0} have another shape than the problem")]
+    Shape(&'static str) = 1,
+    /// Rule K2.
+    #[error("a multiplier of the {0} is outside its limits")]
+    Multiplier(&'static str) = 2,
+    /// Rule K3.
+    #[error("{part} {number} is outside its bounds in interval {interval}")]
+    OutsideBounds {
+        /// Which kind of part.
+        part: &'static str,
+        /// Its number.
+        number: usize,
+        /// Where.
+        interval: usize,
+    } = 3,
+    /// Rule K4.
+    #[error("generator {number} changes by {change} into interval {interval}")]
+    Ramp {
+        /// Which generator.
+        number: usize,
+        /// Where.
+        interval: usize,
+        /// By how much.
+        change: Watts,
+    } = 4,
+    /// Rule K5.
+    #[error("storage {number} charges and discharges in interval {interval}")]
+    BothWays {
+        /// Which storage.
+        number: usize,
+        /// Where.
+        interval: usize,
+    } = 5,
+    /// Rule K6.
+    #[error("storage {number} holds {stored_uwh} µWh after interval {interval}")]
+    Stored {
+        /// Which storage.
+        number: usize,
+        /// Where.
+        interval: usize,
+        /// How much it would hold.
+        stored_uwh: i64,
+    } = 6,
+    /// Rule K7.
+    #[error("supply exceeds demand by {excess} in interval {interval}")]
+    Unbalanced {
+        /// Where.
+        interval: usize,
+        /// By how much.
+        excess: Watts,
+    } = 7,
+    /// Rule K8.
+    #[error("reserve is short by {short} in interval {interval}")]
+    Reserve {
+        /// Where.
+        interval: usize,
+        /// By how much.
+        short: Watts,
+    } = 8,
+    /// Rule K9.
+    #[error("carbon of {0} exceeds the cap")]
+    Carbon(CarbonMg) = 9,
+    /// Rule K10.
+    #[error("the price of interval {interval} is not the lowest that clears")]
+    PriceNotPinned {
+        /// Where.
+        interval: usize,
+    } = 10,
+    /// Rule K11.
+    #[error("gap {gap} exceeds {allowed}")]
+    GapTooLarge {
+        /// Cost less bound.
+        gap: Picos,
+        /// What the loss threshold allows.
+        allowed: Picos,
+    } = 11,
+}
+
+impl HorizonRefusal {
+    /// The rule's number.
+    #[must_use]
+    pub const fn rule(&self) -> u16 {
+        match self {
+            Self::Shape(_) => 1,
+            Self::Multiplier(_) => 2,
+            Self::OutsideBounds { .. } => 3,
+            Self::Ramp { .. } => 4,
+            Self::BothWays { .. } => 5,
+            Self::Stored { .. } => 6,
+            Self::Unbalanced { .. } => 7,
+            Self::Reserve { .. } => 8,
+            Self::Carbon(_) => 9,
+            Self::PriceNotPinned { .. } => 10,
+            Self::GapTooLarge { .. } => 11,
+        }
+    }
+}

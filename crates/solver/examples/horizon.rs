@@ -1,0 +1,55 @@
+//! CPU seconds of whole horizons: `cargo run --release -p gridaccord-solver --example horizon [RESOURCES]…`.
+
+#[path = "../tests/it/generator.rs"]
+#[allow(clippy::unwrap_used, reason = "shared with the tests")]
+mod generator;
+
+use gridaccord_dispatch::horizon::check;
+use gridaccord_solver::{HorizonOutcome, propose_horizon};
+use std::{fs, hint::black_box, time::Instant};
+
+const INTERVALS: usize = 288;
+
+fn main() {
+    let sizes: Vec<usize> = std::env::args().skip(1).filter_map(|size| size.parse().ok()).collect();
+    let sizes = if sizes.is_empty() { vec![4, 53, 100, 1_000] } else { sizes };
+    println!("resources | costs | CPU s | iterations | gap | check ms");
+    for resources in sizes {
+        for quadratic in [false, true] {
+            let problem = generator::campus(7, resources, INTERVALS, quadratic);
+            let start = cpu_seconds();
+            let outcome = propose_horizon(&problem, 1_000_000);
+            let seconds = cpu_seconds() - start;
+            let kind = if quadratic { "QP" } else { "LP" };
+            match outcome {
+                HorizonOutcome::Proven { answer, verified, iterations } => {
+                    let gap = verified.gap.0 as f64 / verified.cost.0 as f64;
+                    let mut times: Vec<f64> = (0..9)
+                        .map(|_| {
+                            let start = Instant::now();
+                            let _ = black_box(check(&problem, &answer, 1_000_000));
+                            start.elapsed().as_secs_f64() * 1e3
+                        })
+                        .collect();
+                    times.sort_by(f64::total_cmp);
+                    println!(
+                        "{resources} | {kind} | {seconds:.3} | {iterations} | {gap:.2e} | {:.2}",
+                        times[4]
+                    );
+                }
+                HorizonOutcome::Stopped { refusal, converged } => {
+                    println!(
+                        "{resources} | {kind} | {seconds:.3} | stopped: {refusal} (converged: {converged})"
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// CPU time of this process in s, as the kernel counts it, in steps of 10 ms or finer.
+fn cpu_seconds() -> f64 {
+    let text = fs::read_to_string("/proc/self/schedstat").unwrap_or_default();
+    let nanos = text.split_whitespace().next().and_then(|nanos| nanos.parse::<f64>().ok());
+    nanos.unwrap_or(f64::NAN) * 1e-9
+}
