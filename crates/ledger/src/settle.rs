@@ -5,7 +5,7 @@
 //! | energy | price × net energy injected | toward −∞, each line |
 //! | losses | price × (injected − absorbed of all), from the account of losses | up, once |
 //! | deviation | \|price\| × energy missed beyond tolerance where the miss earned, ½ of it where it cost; first to the account of losses as far as the gate took from it, then to the balancing members in equal parts | charges up, payments down |
-//! | fee | share of the turnover, charged by energy used, paid half to the winner, half to the owners within ε | charges up, payments down |
+//! | fee | share of the turnover, charged by energy used, half of it paid equally to the owners within ε, the rest to the winner | charges up, parts down |
 //!
 //! What rounding leaves goes to the account of remainders; it is never negative. The utility keeps the balance
 //! of the bus, so its own deviation is what others caused: it is paid, not charged.
@@ -60,7 +60,7 @@ pub struct Settlement {
     pub remainder: Money,
 }
 
-/// Settles: `winner` gets half the fee, `builders` (within ε, the winner among them) the other half.
+/// Settles: `builders` (within ε, the winner among them) share half the fee, `winner` gets the rest.
 #[must_use]
 pub fn settle(
     terms: Terms,
@@ -181,17 +181,18 @@ fn move_fees(
         line.fee_charged = money(ceil(share, used));
     }
     let sharers = i128::try_from(builders.len()).unwrap_or(i128::MAX).max(1);
-    let half = fee.div_euclid(2);
-    let each = fee.saturating_sub(half).div_euclid(sharers);
-    let mut paid = earn(lines, terms.price, winner, money(half));
+    // The winner takes what the equal parts leave, so that the sum does not depend on how many shared it.
+    let each = fee.div_euclid(2).div_euclid(sharers);
+    let shared = each.saturating_mul(i128::try_from(builders.len()).unwrap_or(i128::MAX));
+    earn(lines, terms.price, winner, money(fee.saturating_sub(shared)));
     for builder in builders {
-        paid = paid.saturating_add(earn(lines, terms.price, *builder, money(each)));
+        earn(lines, terms.price, *builder, money(each));
     }
-    Money(paid)
+    money(fee)
 }
 
 /// Adds an earned fee to a member's line, a new one where it took no part in the market.
-fn earn(lines: &mut Vec<(MemberId, Line)>, price: Price, member: MemberId, fee: Money) -> i64 {
+fn earn(lines: &mut Vec<(MemberId, Line)>, price: Price, member: MemberId, fee: Money) {
     let line = match lines.iter().position(|(of, _)| *of == member) {
         Some(position) => &mut lines[position].1,
         None => {
@@ -209,7 +210,6 @@ fn earn(lines: &mut Vec<(MemberId, Line)>, price: Price, member: MemberId, fee: 
         }
     };
     line.fee_earned = Money(line.fee_earned.0.saturating_add(fee.0));
-    fee.0
 }
 
 /// price × energy in µ-currency, toward −∞.

@@ -18,6 +18,9 @@ const RECEIPT_WAIT: Duration = Duration::from_secs(10);
 /// Between attempts while a node is not there yet.
 const RETRY: Duration = Duration::from_millis(250);
 
+/// Blocks before its start that an agent is shown, for the gates that opened in them.
+const CATCH_UP_BLOCKS: u64 = 128;
+
 /// What became of a command.
 enum Fate {
     /// The ledger used up its nonce.
@@ -40,7 +43,9 @@ pub async fn drive(client: &Client, agent: &mut Agent) -> Result<(), ClientError
 
     let listen = async {
         agent.begin(next_nonce(client, &me).await?);
-        let mut events = client.events(&[Topic::Gate, Topic::Market], Some(&me));
+        // Gates that opened before this member was there are still open to it.
+        let since = client.status().await?.height.saturating_sub(CATCH_UP_BLOCKS);
+        let mut events = client.events(&[Topic::Gate, Topic::Market], Some(&me)).after(since);
         loop {
             tokio::select! {
                 block = events.next() => {

@@ -22,6 +22,9 @@ use std::{collections::BTreeMap, ops::Range, sync::Arc};
 /// How far ahead of a replica's clock a block may be, ms.
 const DRIFT_MS: u32 = 2_000;
 
+/// Wall seconds before the first gate opens, for members to find each other.
+const START_WALL_S: u64 = 3;
+
 /// How a scenario is run.
 #[derive(Clone, Debug)]
 pub struct Terms {
@@ -228,8 +231,8 @@ fn clock(scenario: &Scenario, terms: &Terms) -> Clock {
     let period_ms = u64::from(scenario.horizon.period_s) * 1_000;
     let speed = (period_ms / u64::from(terms.interval_wall_ms.max(1))).max(1);
     let first = scenario.interval(terms.window.start).start;
-    // A wall second for the network to find itself.
-    let ahead_s = u64::from(scenario.market.open_lead_s).saturating_add(speed);
+    let ahead_s =
+        u64::from(scenario.market.open_lead_s).saturating_add(speed.saturating_mul(START_WALL_S));
     Clock {
         ledger_start: TimeS(first.0.saturating_sub(ahead_s)),
         wall_start: terms.wall_start,

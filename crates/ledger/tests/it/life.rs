@@ -55,9 +55,9 @@ fn a_gate_from_opening_to_settlement() {
         matches!(world.gate(0).phase, Phase::Settled { settled } if settled.turnover == turnover)
     );
 
-    // Energy rounds down; the fee of 1,000 is charged 27 : 18 and paid 500 to the winner and 166 to each.
+    // Energy rounds down; the fee of 1,000 is charged 27 : 18, a third of half of it paid to each, the rest to the winner.
     let line = |id: u16, joules: i64, energy: i64, fee: i64| {
-        let earned = if id == winner { 666 } else { 166 };
+        let earned = if id == winner { 668 } else { 166 };
         let builds = builders.contains(&id);
         let line = Line {
             energy: Joules(joules),
@@ -85,13 +85,13 @@ fn a_gate_from_opening_to_settlement() {
         assert_eq!(world.account(id).balance, Money(balance));
     }
     assert_eq!(world.pot(PotName::Losses).balance, Money(0));
-    assert_eq!(world.pot(PotName::Remainder).balance, Money(3));
+    assert_eq!(world.pot(PotName::Remainder).balance, Money(1));
     let settled = Event::Settled {
         gate: GateId(0),
         turnover,
-        fees: Money(998),
+        fees: Money(1_000),
         losses: Money(0),
-        remainder: Money(3),
+        remainder: Money(1),
     };
     assert!(outcome.events.contains(&settled));
     assert_eq!(world.head().turnover, turnover);
