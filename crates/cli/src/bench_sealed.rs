@@ -38,8 +38,8 @@ use std::{
 /// `gridaccord bench sealed`
 #[derive(Debug, Args)]
 pub(crate) struct BenchSealedArgs {
-    /// Full curves to prove; the goals are for 57
-    #[arg(long, default_value_t = 57, value_parser = clap::value_parser!(u16).range(4..=57))]
+    /// Full curves to prove, four of supply and the rest of demand; the goals are for 57
+    #[arg(long, default_value_t = 57, value_parser = clap::value_parser!(u16).range(7..=57))]
     curves: u16,
 }
 
