@@ -64,7 +64,7 @@ fn a_short_month_runs_repeats_and_verifies() {
 
 #[test]
 fn a_lost_supplier_is_redispatched() {
-    let report = demo(&["--scenario", DECENTRALIZED, "--intervals", "6"]);
+    let report = demo(&["--scenario", DECENTRALIZED, "--intervals", "8"]);
     let lost = &report["redispatch"][0];
     assert_eq!(lost["lost"], "g1");
     assert!(micro(&lost["before_w"], "g1") > 0);
