@@ -8,6 +8,7 @@ mod completions;
 mod demo;
 mod key_file;
 mod ledger;
+mod remote;
 mod scenarios;
 mod sealed;
 mod sim;

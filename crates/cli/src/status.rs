@@ -1,29 +1,23 @@
 //! `gridaccord status`: where a node stands.
 
+use crate::remote::{RemoteNode, block_on};
 use anyhow::Result;
 use clap::Args;
-use gridaccord_api::client::Client;
 use std::process::ExitCode;
 
 /// Show where a node stands.
 #[derive(Args, Debug)]
 pub(crate) struct StatusArgs {
-    /// The node's HTTP interface.
-    #[arg(
-        long,
-        value_name = "URL",
-        default_value = "http://127.0.0.1:8600",
-        env = "GRIDACCORD_API"
-    )]
-    api: String,
+    #[command(flatten)]
+    node: RemoteNode,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
 }
 
 pub(crate) fn run(args: &StatusArgs) -> Result<ExitCode> {
-    let client = Client::new(&args.api)?;
-    let status = crate::submit::block_on(client.status())??;
+    let client = args.node.client()?;
+    let status = block_on(client.status())??;
     if args.json {
         println!("{}", serde_json::to_string_pretty(&status)?);
     } else {

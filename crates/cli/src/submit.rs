@@ -1,9 +1,12 @@
 //! `gridaccord offer|need|wager submit`: one command, signed here, handed to a node.
 
-use crate::key_file;
+use crate::{
+    key_file,
+    remote::{RemoteNode, block_on},
+};
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, Subcommand};
-use gridaccord_api::{client::Client, view::command::SubmittedStatus};
+use gridaccord_api::view::command::SubmittedStatus;
 use gridaccord_ledger::{Command, SignedCommand};
 use gridaccord_model::{
     Block, CostCurve, GateId, Need, Offer, Price, Tier, Watts, codec::Bounded,
@@ -14,14 +17,8 @@ use std::{path::PathBuf, process::ExitCode, time::Duration};
 /// Who signs, and which node takes the command.
 #[derive(Args, Debug)]
 pub(crate) struct Signer {
-    /// The node's HTTP interface.
-    #[arg(
-        long,
-        value_name = "URL",
-        default_value = "http://127.0.0.1:8600",
-        env = "GRIDACCORD_API"
-    )]
-    api: String,
+    #[command(flatten)]
+    node: RemoteNode,
     /// The member's key file.
     #[arg(long, value_name = "FILE")]
     key: PathBuf,
@@ -183,7 +180,7 @@ fn block(text: &str) -> Result<Block, String> {
 
 fn submit(signer: &Signer, command: Command) -> Result<ExitCode> {
     let file = key_file::read(&signer.key)?;
-    let client = Client::new(&signer.api)?;
+    let client = signer.node.client()?;
     block_on(async {
         let chain = client.genesis().await?.chain_id();
         let member = client.member(&file.member.0.to_string()).await?;
@@ -205,13 +202,4 @@ fn submit(signer: &Signer, command: Command) -> Result<ExitCode> {
         }
         Ok(ExitCode::SUCCESS)
     })?
-}
-
-/// Runs one request to its end.
-pub(crate) fn block_on<F: Future>(future: F) -> Result<F::Output> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("cannot start the runtime")?;
-    Ok(runtime.block_on(future))
 }
