@@ -5,7 +5,10 @@ mod report;
 mod stage;
 mod watch;
 
-use crate::scenarios;
+use crate::{
+    group_file::{self, GROUP_FILE},
+    scenarios,
+};
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use gridaccord_model::TimeMs;
@@ -129,6 +132,7 @@ fn prepare(directory: &Path, campus: &Campus) -> Result<()> {
     }
     let bytes = commonware_codec::Encode::encode(&campus.genesis);
     fs::write(&genesis, &bytes).with_context(|| format!("cannot write {}", genesis.display()))?;
+    group_file::write(&directory.join(GROUP_FILE), &campus.genesis.chain_id(), &campus.group)?;
     let nodes: Vec<&str> = campus.validators().map(|(member, _)| member.name.as_str()).collect();
     fs::write(directory.join(NODES_FILE), nodes.join("\n") + "\n")
         .with_context(|| format!("cannot write to {shown}"))?;

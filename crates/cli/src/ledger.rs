@@ -2,6 +2,7 @@
 
 use crate::{
     demo::{GENESIS_FILE, NODES_FILE},
+    group_file::{self, GROUP_FILE},
     key_file::hex,
 };
 use anyhow::{Context as _, Result, bail};
@@ -56,7 +57,12 @@ fn read_chain(directory: &Path) -> Result<Chain> {
         .ok()
         .with_context(|| format!("{} is no genesis document", path.display()))?;
     genesis.check().with_context(|| format!("genesis in {} is refused", path.display()))?;
-    Chain::new(genesis).with_context(|| format!("genesis in {} is refused", path.display()))
+    let group = group_file::read(&directory.join(GROUP_FILE))?;
+    if group.chain != genesis.chain_id() {
+        bail!("{GROUP_FILE} and {GENESIS_FILE} in {} are of two chains", directory.display());
+    }
+    Chain::new(genesis, group.group)
+        .with_context(|| format!("the chain in {} is refused", directory.display()))
 }
 
 fn nodes(directory: &Path, wanted: Option<&str>) -> Result<Vec<String>> {

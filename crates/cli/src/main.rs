@@ -6,6 +6,7 @@ mod bill;
 mod check;
 mod completions;
 mod demo;
+mod group_file;
 mod key_file;
 mod ledger;
 mod remote;

@@ -31,7 +31,7 @@ impl Net {
 
     fn since(seed: u64, count: u16, wall_start: u64) -> Self {
         let keys = Keys::from_seed(seed, count).unwrap();
-        let chain = Chain::new(genesis(&keys, wall_start)).unwrap();
+        let chain = Chain::new(genesis(&keys, wall_start), keys.dealing.group.clone()).unwrap();
         // Held all at once, so that no two are the same.
         let free: Vec<_> =
             (0..count).map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap()).collect();
@@ -235,7 +235,7 @@ fn check_stored_chain(directory: &Path, chain: &Chain, height: u64) {
     fs::write(&file, &bytes).unwrap();
 
     let other = Keys::from_seed(99, 4).unwrap();
-    let foreign = Chain::new(genesis(&other, 0)).unwrap();
+    let foreign = Chain::new(genesis(&other, 0), other.dealing.group.clone()).unwrap();
     let bad = replay(directory, "node-0", &foreign, &mut |_| {}).unwrap();
     assert_eq!(bad.mismatch, Some(Mismatch::Parent { height: 1 }));
     assert!(replay(directory, "node-9", chain, &mut |_| {}).is_err());
