@@ -88,10 +88,9 @@ impl Card {
         member: &ed25519::PrivateKey,
         node: Option<(&ed25519::PrivateKey, Address)>,
     ) -> Self {
-        let shown = node.as_ref().map(|(key, address)| NodeCard {
-            key: key.public_key(),
-            address: address.clone(),
-        });
+        let shown = node
+            .as_ref()
+            .map(|(key, address)| NodeCard { key: key.public_key(), address: address.clone() });
         let message = message(&name, &member.public_key(), shown.as_ref());
         Self {
             member: member.public_key(),
@@ -153,7 +152,9 @@ impl Card {
             node_signature_hex: self.node_signature.as_ref().map(hex::of),
         };
         let body = toml::to_string(&text).expect("plain fields");
-        format!("# A member's card: nothing in it is secret. Hand it to whoever writes the genesis file.\n{body}")
+        format!(
+            "# A member's card: nothing in it is secret. Hand it to whoever writes the genesis file.\n{body}"
+        )
     }
 
     fn parse(text: &str) -> Result<Self, Refusal> {

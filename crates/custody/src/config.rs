@@ -147,7 +147,8 @@ impl Config {
     /// [`keys new`]: crate::keys
     #[must_use]
     pub fn new(directory: &Path, name: Name, port: u16, host_is_v6: bool) -> Self {
-        let any = if host_is_v6 { Ipv6Addr::UNSPECIFIED.into() } else { Ipv4Addr::UNSPECIFIED.into() };
+        let any =
+            if host_is_v6 { Ipv6Addr::UNSPECIFIED.into() } else { Ipv4Addr::UNSPECIFIED.into() };
         Self {
             name,
             data_dir: directory.join(names::DATA),

@@ -43,7 +43,7 @@ pub(crate) fn of(value: &impl Encode) -> String {
 
 /// The value whose canonical bytes a text gives; `None` for anything else.
 pub(crate) fn to<T: DecodeExt<()>>(text: &str) -> Option<T> {
-    T::decode(decode(text)?.as_slice()).ok()
+    T::decode(decode(text)?).ok()
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use crate::{
     passphrase::Passphrases,
     secret::{self, Description, Kind, Protection, Secret, SecretError},
 };
-use commonware_codec::{DecodeExt as _, Encode as _};
+use commonware_codec::{Copying, DecodeExt as _, Encode as _, FixedSize as _, Write as _};
 use commonware_cryptography::{Signer as _, ed25519};
 use core::fmt;
 use std::path::{Path, PathBuf};
@@ -103,7 +103,9 @@ pub fn create(
         name: Some(name.clone()),
         public: key.public_key().encode().to_vec(),
     };
-    secret::create(path, &description, &Secret::new(key.encode().to_vec()), protection)
+    let mut bytes = vec![0; ed25519::PrivateKey::SIZE];
+    key.write(&mut bytes.as_mut_slice());
+    secret::create(path, &description, &Secret::new(bytes), protection)
 }
 
 /// Reads a key file.
@@ -143,5 +145,5 @@ pub fn find(
 }
 
 fn private(bytes: &[u8]) -> Option<ed25519::PrivateKey> {
-    ed25519::PrivateKey::decode(bytes).ok()
+    ed25519::PrivateKey::decode(Copying(bytes)).ok()
 }

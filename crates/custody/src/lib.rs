@@ -4,7 +4,9 @@
 //! |---|---|
 //! | keep a secret in a file that only its owner reads | [`secret`], [`passphrase`] |
 //! | make, keep and find the keys of a member and of its node | [`keys`] |
+//! | keep a validator's share of the group key | [`share`] |
 //! | show others who one is | [`card`] |
+//! | agree on what a chain starts from | [`genesis`] |
 //! | say how a node runs | [`config`] |
 //! | own a data directory, and never sign twice | [`home`], [`signing`] |
 //! | carry a node to another machine | [`backup`] |
@@ -22,8 +24,10 @@ pub mod file;
 pub mod passphrase;
 pub mod secret;
 pub mod keys;
+pub mod share;
 pub mod card;
 pub mod config;
+pub mod genesis;
 pub mod signing;
 pub mod home;
 pub mod backup;
@@ -31,6 +35,7 @@ pub mod disk;
 
 pub use card::Card;
 pub use config::Config;
+pub use genesis::GenesisFile;
 pub use home::Home;
 pub use name::{Address, Name};
 pub use passphrase::{Passphrase, Passphrases, Process, Surroundings};

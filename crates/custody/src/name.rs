@@ -60,7 +60,9 @@ pub struct Address(String);
 
 /// Why a text is no address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("an address is host:port, such as 10.0.0.1:7600, [::1]:7600 or node.example.org:7600, its port not 0")]
+#[error(
+    "an address is host:port, such as 10.0.0.1:7600, [::1]:7600 or node.example.org:7600, its port not 0"
+)]
 pub struct AddressError;
 
 impl Address {
@@ -125,7 +127,9 @@ fn split(text: &str) -> Option<(&str, u16)> {
     }
     let label = |label: &str| {
         (1..=63).contains(&label.len())
-            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+            && label
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
             && !label.starts_with('-')
             && !label.ends_with('-')
     };
@@ -159,8 +163,24 @@ mod tests {
             assert_eq!(text.parse::<Address>().unwrap().parts(), (host, port));
         }
         for text in [
-            "", ":", ":1", "host", "host:", "host:0", "host:65536", "host:+1", "host:1 ", "::1:7600",
-            "[::1:7600", "[host]:1", "10.0.0:1", "10.0.0.256:1", "a..b:1", "-a:1", "a b:1", "é:1",
+            "",
+            ":",
+            ":1",
+            "host",
+            "host:",
+            "host:0",
+            "host:65536",
+            "host:+1",
+            "host:1 ",
+            "::1:7600",
+            "[::1:7600",
+            "[host]:1",
+            "10.0.0:1",
+            "10.0.0.256:1",
+            "a..b:1",
+            "-a:1",
+            "a b:1",
+            "é:1",
             "http://host:1",
         ] {
             assert_eq!(text.parse::<Address>(), Err(AddressError), "{text}");

@@ -228,6 +228,19 @@ pub fn describe(path: &Path) -> Result<(Description, bool), SecretError> {
     Ok((text.description, matches!(text.body, Body::Sealed(_))))
 }
 
+/// Whether the secret in a text of this kind is sealed; in words that quote nothing, why it is no such text.
+pub(crate) fn is_sealed(text: &str, expected: &Kind) -> Result<bool, String> {
+    let text = Text::read(text).map_err(|refusal| match refusal {
+        text::Refusal::Version(found) => format!("it has version {found}"),
+        text::Refusal::Malformed(problem) => problem,
+    })?;
+    let found = &text.description.kind;
+    if found != expected {
+        return Err(format!("it holds a {found}, not a {expected}"));
+    }
+    Ok(matches!(text.body, Body::Sealed(_)))
+}
+
 fn parse(path: &Path) -> Result<Text, SecretError> {
     let text = file::read_private(path, TEXT_MAX)?;
     Text::read(&text).map_err(|refusal| match refusal {

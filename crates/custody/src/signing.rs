@@ -210,9 +210,8 @@ fn check(text: &str) -> Result<MarkerText, String> {
         return Err(format!("it has version {}, this release reads {VERSION}", marker.version));
     }
     let is_key = |text: &str| hex::to::<ed25519::PublicKey>(text).is_some();
-    let is_digest = |text: &String| {
-        hex::decode(text).is_some_and(|bytes| Digest::decode(bytes.as_slice()).is_ok())
-    };
+    let is_digest =
+        |text: &String| hex::decode(text).is_some_and(|bytes| Digest::decode(bytes).is_ok());
     if !is_key(&marker.node_key_hex) || !marker.chain_id_hex.as_ref().is_none_or(is_digest) {
         return Err("node_key_hex and chain_id_hex have 64 hexadecimal digits each".into());
     }

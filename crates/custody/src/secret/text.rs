@@ -82,7 +82,10 @@ impl Text {
         let room = size.saturating_add(public.len()).saturating_mul(2).saturating_add(ROOM);
         let mut text = Zeroizing::new(String::with_capacity(room));
         let out = &mut *text;
-        push(out, format_args!("# Keep it to yourself: whoever has this and opens it acts as you.\n"));
+        push(
+            out,
+            format_args!("# Keep it to yourself: whoever has this and opens it acts as you.\n"),
+        );
         push(out, format_args!("version = {VERSION}\nkind = \"{kind}\"\n"));
         if let Some(name) = name {
             push(out, format_args!("name = \"{name}\"\n"));
@@ -116,7 +119,9 @@ impl Text {
         let public = bytes(&file.public_key_hex, "public_key_hex", 0..=PUBLIC_SIZE_MAX)?;
         let description = Description { kind, name: file.name, public };
         let body = match (file.secret_hex, file.sealed) {
-            (Some(plain), None) => Body::Plain(Secret::new(bytes(&plain.0, "secret_hex", 1..=SIZE_MAX)?)),
+            (Some(plain), None) => {
+                Body::Plain(Secret::new(bytes(&plain.0, "secret_hex", 1..=SIZE_MAX)?))
+            }
             (None, Some(sealed)) => Body::Sealed(sealed.read()?),
             _ => return Err(malformed("it needs either secret_hex or [sealed]")),
         };
@@ -158,7 +163,9 @@ fn malformed(problem: &str) -> Refusal {
 fn whence(text: &str, span: Option<core::ops::Range<usize>>) -> Refusal {
     let before = span.and_then(|span| text.get(..span.start)).unwrap_or_default();
     let line = before.matches('\n').count().saturating_add(1);
-    Refusal::Malformed(format!("line {line} is not what such a file has there, or a line is missing"))
+    Refusal::Malformed(format!(
+        "line {line} is not what such a file has there, or a line is missing"
+    ))
 }
 
 fn array<const SIZE: usize>(text: &str, name: &str) -> Result<[u8; SIZE], Refusal> {
