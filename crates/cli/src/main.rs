@@ -7,10 +7,12 @@ mod check;
 mod completions;
 mod demo;
 mod group_file;
+mod guard;
 mod key_file;
 mod ledger;
 mod light;
 mod remote;
+mod run;
 mod scenarios;
 mod sealed;
 mod sim;
@@ -44,6 +46,7 @@ enum Command {
     /// Stake trust tokens for a seat among a gate's builders.
     #[command(subcommand)]
     Wager(submit::WagerCommand),
+    Run(run::RunArgs),
     Status(status::StatusArgs),
     Light(light::LightArgs),
     /// Look into a chain's log.
@@ -82,6 +85,7 @@ fn main() -> ExitCode {
         Command::Offer(command) => submit::offer(&command),
         Command::Need(command) => submit::need(&command),
         Command::Wager(command) => submit::wager(&command),
+        Command::Run(args) => run::run(&args),
         Command::Status(args) => status::run(&args),
         Command::Light(args) => light::run(&args),
         Command::Ledger(command) => ledger::run(&command),
