@@ -1,7 +1,7 @@
 //! `group.pub`: the chain's id and its validators' group key. Whoever holds it can check every proof of the chain.
 
+use crate::key_file::{hex, unhex};
 use anyhow::{Context as _, Result};
-use commonware_formatting::{from_hex, hex};
 use gridaccord_ledger::{Digest, Group};
 use gridaccord_model::codec::Blob;
 use serde::{Deserialize, Serialize};
@@ -31,7 +31,7 @@ pub(crate) fn read(path: &Path) -> Result<GroupFile> {
     let file: GroupText = toml::from_str(&text)
         .with_context(|| format!("{shown} is not a file of a group's public key"))?;
     let bytes = |field: &str, text: &str| {
-        from_hex(text).with_context(|| format!("{shown}: {field} is not hexadecimal"))
+        unhex(text).with_context(|| format!("{shown}: {field} is not hexadecimal"))
     };
     let sized = |field, count| format!("{shown}: {field} must have {count} hexadecimal digits");
     let chain = <[u8; 32]>::try_from(bytes("chain_hex", &file.chain_hex)?)

@@ -257,6 +257,9 @@ where
         batches: Batches<E>,
         _input: Input<(), ()>,
     ) -> Option<Proposed<Self, E>> {
+        if !self.shared.is_proposing() {
+            return None;
+        }
         let started = clock::now(&runtime);
         let parent = ancestry.next().await?;
         let mut draft = self

@@ -40,8 +40,9 @@ pub(crate) type Polynomial = Sharing<MinSig>;
 
 /// Domain of every vote and seed; the chain's id follows it.
 const NAMESPACE: &[u8] = b"gridaccord/consensus/v1";
-/// Domain of connections between nodes; the chain's id follows it.
-const NETWORK_NAMESPACE: &[u8] = b"gridaccord/network/v1";
+/// Domain of connections between nodes. Nodes that hold different genesis documents do connect: so that they can say
+/// where the documents differ.
+pub(crate) const NETWORK_NAMESPACE: &[u8] = b"gridaccord/network/v1";
 /// Why a genesis document cannot carry a chain.
 #[derive(Debug, thiserror::Error)]
 pub enum ChainError {
@@ -228,10 +229,6 @@ impl Chain {
 
     pub(crate) fn namespace(&self) -> Vec<u8> {
         namespace(&self.id)
-    }
-
-    pub(crate) fn network_namespace(&self) -> Vec<u8> {
-        [NETWORK_NAMESPACE, self.id.as_ref()].concat()
     }
 
     /// The scheme of a validator: votes and verifies.

@@ -32,11 +32,7 @@ impl Net {
     fn since(seed: u64, count: u16, wall_start: u64) -> Self {
         let keys = Keys::from_seed(seed, count).unwrap();
         let chain = Chain::new(genesis(&keys, wall_start), keys.dealing.group.clone()).unwrap();
-        // Held all at once, so that no two are the same.
-        let free: Vec<_> =
-            (0..count).map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap()).collect();
-        let addresses = free.iter().map(|listener| listener.local_addr().unwrap()).collect();
-        Self { keys, chain, addresses }
+        Self { keys, chain, addresses: free_addresses(count) }
     }
 
     async fn start(&self, context: &Context, node: usize) -> (Handle, Task) {
@@ -57,13 +53,20 @@ impl Net {
     }
 }
 
-fn now() -> u64 {
+/// Loopback addresses nobody listens on, held all at once, so that no two are the same.
+pub(super) fn free_addresses(count: u16) -> Vec<SocketAddr> {
+    let free: Vec<_> =
+        (0..count).map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap()).collect();
+    free.iter().map(|listener| listener.local_addr().unwrap()).collect()
+}
+
+pub(super) fn now() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     u64::try_from(now.as_millis()).unwrap()
 }
 
 /// Waits until a node has finalised a height.
-async fn reach(context: &Context, handle: &Handle, height: u64) {
+pub(super) async fn reach(context: &Context, handle: &Handle, height: u64) {
     let mut blocks = handle.subscribe();
     let node = handle.clone();
     let reached = async move {
