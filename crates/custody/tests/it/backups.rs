@@ -295,7 +295,7 @@ fn archives_made_to_do_harm_are_refused_and_nothing_is_written() {
     };
     let config_text = String::from_utf8(parts[0].1.clone()).unwrap();
     let outside = config_text.replace("data_dir = \"data\"", "data_dir = \"../../data\"");
-    let elsewhere = |name: &str, bytes: &[u8]| {
+    let elsewhere = move |name: &str, bytes: &[u8]| {
         Some(if name == "node.toml" { outside.clone().into_bytes() } else { bytes.to_vec() })
     };
     let extra = |kind, path, size, content| rebuilt(&all, &[(kind, path, size, content)]);
