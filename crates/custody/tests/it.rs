@@ -1,28 +1,15 @@
 //! What an operator meets: files on a real disk, refusals with their words, and round trips.
 
-#[path = "it/common.rs"]
-mod common;
+#![allow(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
 
-#[path = "it/secrets.rs"]
-mod secrets;
-
-#[path = "it/passphrases.rs"]
-mod passphrases;
-
-#[path = "it/cards.rs"]
-mod cards;
-
-#[path = "it/genesis.rs"]
-mod genesis;
-
-#[path = "it/configs.rs"]
-mod configs;
-
-#[path = "it/signing.rs"]
-mod signing;
-
-#[path = "it/homes.rs"]
-mod homes;
-
-#[path = "it/backups.rs"]
-mod backups;
+mod it {
+    mod backups;
+    mod cards;
+    mod common;
+    mod configs;
+    mod genesis;
+    mod homes;
+    mod passphrases;
+    mod secrets;
+    mod signing;
+}

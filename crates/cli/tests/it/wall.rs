@@ -43,11 +43,12 @@ const PURE: [(&str, &[&str]); 4] = [
 ];
 
 /// Crates in the order of the layout: each may use those before it only.
-const LAYERS: [&str; 12] = [
+const LAYERS: [&str; 13] = [
     "gridaccord-model",
     "gridaccord-dispatch",
     "gridaccord-sealed",
     "gridaccord-ledger",
+    "gridaccord-custody",
     "gridaccord-solver",
     "gridaccord-engine",
     "gridaccord-field",
@@ -136,6 +137,16 @@ fn pure_crates_reach_nothing_that_touches_the_world() {
         for worldly in WORLDLY {
             assert!(!reached.contains(worldly), "{name} reaches {worldly}");
         }
+    }
+}
+
+/// What operators keep on disk is read and restored without a node: no network, no consensus, no runtime.
+#[test]
+fn custody_reaches_no_machinery() {
+    let reached = reached("gridaccord-custody");
+    assert!(reached.contains("gridaccord-ledger"), "custody was not looked at");
+    for worldly in WORLDLY {
+        assert!(!reached.contains(worldly), "custody reaches {worldly}");
     }
 }
 

@@ -1,6 +1,6 @@
 //! Cards: what they say is signed with every key on them.
 
-use crate::common::{address, card, key, mode, name};
+use super::common::{address, card, key, mode, name};
 use commonware_cryptography::Signer as _;
 use gridaccord_custody::{Card, hex};
 use proptest::prelude::*;
@@ -25,7 +25,10 @@ fn a_card_comes_back_as_it_was_made() {
         assert_eq!((back.name(), back.member_key()), (&name("solar"), &key(1).public_key()));
         assert_eq!(back.node().is_some(), with_node);
         if let Some(node) = back.node() {
-            assert_eq!((&node.key, &node.address), (&key(101).public_key(), &address("10.0.0.1:7600")));
+            assert_eq!(
+                (&node.key, &node.address),
+                (&key(101).public_key(), &address("10.0.0.1:7600"))
+            );
         }
         assert_eq!(mode(&path) & 0o600, 0o600);
         assert!(made.create(&path).unwrap_err().to_string().contains("exists already"));
@@ -35,20 +38,32 @@ fn a_card_comes_back_as_it_was_made() {
 #[test]
 fn whatever_is_changed_is_found() {
     let text = card("solar", 1, true).text();
-    let public = |number| hex::encode(commonware_codec::Encode::encode(&key(number).public_key()).as_ref());
-    let line = |key: &str| text.lines().find(|line| line.starts_with(key)).unwrap().to_owned() + "\n";
+    let public =
+        |number| hex::encode(commonware_codec::Encode::encode(&key(number).public_key()).as_ref());
+    let line =
+        |key: &str| text.lines().find(|line| line.starts_with(key)).unwrap().to_owned() + "\n";
     let member = "the signature of the member key does not hold; ask its owner for a fresh card";
     let other = card("solar", 2, true).text();
-    let other_line = |key: &str| other.lines().find(|line| line.starts_with(key)).unwrap().to_owned() + "\n";
+    let other_line =
+        |key: &str| other.lines().find(|line| line.starts_with(key)).unwrap().to_owned() + "\n";
     for (changed, expected) in [
         (text.replace("\"solar\"", "\"wind\""), member),
         (text.replace("10.0.0.1", "10.0.0.2"), member),
         (text.replace(&public(1), &public(2)), member),
         (text.replace(&public(101), &public(102)), member),
         (text.replace(&line("member_signature_hex"), &other_line("member_signature_hex")), member),
-        (text.replace(&line("node_signature_hex"), &other_line("node_signature_hex")), "the signature of the node key does not hold"),
-        (text.replace(&line("node_signature_hex"), ""), "node_key_hex, address and node_signature_hex go together"),
-        (text.replace(&line("address"), ""), "node_key_hex, address and node_signature_hex go together"),
+        (
+            text.replace(&line("node_signature_hex"), &other_line("node_signature_hex")),
+            "the signature of the node key does not hold",
+        ),
+        (
+            text.replace(&line("node_signature_hex"), ""),
+            "node_key_hex, address and node_signature_hex go together",
+        ),
+        (
+            text.replace(&line("address"), ""),
+            "node_key_hex, address and node_signature_hex go together",
+        ),
         (text.replace("\"solar\"", "\"Solar\""), "a member's name has 1 to 32 characters"),
         (text.replace("10.0.0.1:7600", "10.0.0.1"), "an address is host:port"),
         (text.replace(&public(1), "00"), "member_key_hex is not what it should be"),

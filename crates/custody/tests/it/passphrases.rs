@@ -1,6 +1,6 @@
 //! Where a passphrase comes from, in which order, and what is said when it comes from nowhere.
 
-use crate::common::{Around, name, passphrase, set_mode};
+use super::common::{Around, name, passphrase, set_mode};
 use gridaccord_custody::{
     Kind, Passphrases, Protection, Secret,
     secret::{self, Cost, Description},
@@ -12,11 +12,19 @@ const OPENS: &str = "correct horse battery";
 fn sealed(path: &Path, text: &str) {
     let description = Description { kind: Kind::MEMBER_KEY, name: Some(name("a")), public: vec![] };
     let passphrase = passphrase(text);
-    secret::create(path, &description, &Secret::new(vec![1]), Protection::Sealed(&passphrase, Cost::LEAST)).unwrap();
+    secret::create(
+        path,
+        &description,
+        &Secret::new(vec![1]),
+        Protection::Sealed(&passphrase, Cost::LEAST),
+    )
+    .unwrap();
 }
 
 fn read(path: &Path, passphrases: &mut Passphrases<'_>) -> Result<(), String> {
-    secret::read(path, &Kind::MEMBER_KEY, passphrases).map(|_| ()).map_err(|error| error.to_string())
+    secret::read(path, &Kind::MEMBER_KEY, passphrases)
+        .map(|_| ())
+        .map_err(|error| error.to_string())
 }
 
 #[test]
@@ -31,7 +39,9 @@ fn variable_then_file_then_terminal() {
     set_mode(&wrong, 0o600);
 
     for around in [
-        Around::default().with("GRIDACCORD_PASSPHRASE", OPENS).with("GRIDACCORD_PASSPHRASE_FILE", &wrong),
+        Around::default()
+            .with("GRIDACCORD_PASSPHRASE", OPENS)
+            .with("GRIDACCORD_PASSPHRASE_FILE", &wrong),
         Around::typing(&["not this one"]).with("GRIDACCORD_PASSPHRASE_FILE", &file),
     ] {
         read(&sealed_path, &mut Passphrases::new(&around)).unwrap();
@@ -45,7 +55,8 @@ fn variable_then_file_then_terminal() {
 #[test]
 fn a_person_may_mistype_twice_and_is_asked_once_for_two_files() {
     let directory = tempfile::tempdir().unwrap();
-    let (one, two, other) = (directory.path().join("1"), directory.path().join("2"), directory.path().join("3"));
+    let (one, two, other) =
+        (directory.path().join("1"), directory.path().join("2"), directory.path().join("3"));
     sealed(&one, OPENS);
     sealed(&two, OPENS);
     sealed(&other, "a different one");
@@ -70,16 +81,32 @@ fn a_person_may_mistype_twice_and_is_asked_once_for_two_files() {
 
 #[test]
 fn a_new_one_is_typed_twice_and_long_enough() {
-    let choose = |around: &Around| Passphrases::new(around).choose().map(|_| ()).map_err(|error| error.to_string());
+    let choose = |around: &Around| {
+        Passphrases::new(around).choose().map(|_| ()).map_err(|error| error.to_string())
+    };
     for (around, expected) in [
         (Around::typing(&[OPENS, OPENS]), Ok(())),
         (Around::default().with("GRIDACCORD_PASSPHRASE", OPENS), Ok(())),
-        (Around::typing(&[OPENS, "correct horse batterz"]), Err("the two passphrases differ: nothing was written")),
+        (
+            Around::typing(&[OPENS, "correct horse batterz"]),
+            Err("the two passphrases differ: nothing was written"),
+        ),
         (Around::typing(&["too short"]), Err("a new passphrase has at least 10 characters")),
-        (Around::default().with("GRIDACCORD_PASSPHRASE", "short"), Err("a new passphrase has at least 10 characters")),
+        (
+            Around::default().with("GRIDACCORD_PASSPHRASE", "short"),
+            Err("a new passphrase has at least 10 characters"),
+        ),
         (Around::typing(&[""]), Err("the passphrase is empty, or longer than 1024 bytes")),
-        (Around::default().with("GRIDACCORD_PASSPHRASE", "x".repeat(1_025)), Err("the passphrase is empty, or longer than 1024 bytes")),
-        (Around::default(), Err("no passphrase: set GRIDACCORD_PASSPHRASE or GRIDACCORD_PASSPHRASE_FILE, or run this on a terminal")),
+        (
+            Around::default().with("GRIDACCORD_PASSPHRASE", "x".repeat(1_025)),
+            Err("the passphrase is empty, or longer than 1024 bytes"),
+        ),
+        (
+            Around::default(),
+            Err(
+                "no passphrase: set GRIDACCORD_PASSPHRASE or GRIDACCORD_PASSPHRASE_FILE, or run this on a terminal",
+            ),
+        ),
     ] {
         assert_eq!(choose(&around), expected.map_err(str::to_owned));
     }

@@ -1,6 +1,6 @@
 //! Secret files: round trips, modes, and every refusal with its words.
 
-use crate::common::{Around, key, listing, mode, name, passphrase, set_mode, without};
+use super::common::{Around, key, listing, mode, name, passphrase, set_mode, without};
 use commonware_codec::Encode as _;
 use commonware_cryptography::Signer as _;
 use gridaccord_custody::{
@@ -15,7 +15,11 @@ use std::{fs, os::unix::fs::symlink, path::Path};
 const OPENS: &str = "correct horse battery";
 
 fn description() -> Description {
-    Description { kind: Kind::named("wallet").unwrap(), name: Some(name("solar")), public: vec![7; 32] }
+    Description {
+        kind: Kind::named("wallet").unwrap(),
+        name: Some(name("solar")),
+        public: vec![7; 32],
+    }
 }
 
 fn sealed(path: &Path, bytes: &[u8]) {
@@ -78,7 +82,12 @@ fn nothing_is_written_over() {
     let before = fs::read(&path).unwrap();
     let again = secret::create(&path, &description(), &Secret::new(vec![1]), Protection::Plain);
     let message = again.unwrap_err().to_string();
-    assert!(message.ends_with("exists already and is not overwritten: choose another name, or move it away"), "{message}");
+    assert!(
+        message.ends_with(
+            "exists already and is not overwritten: choose another name, or move it away"
+        ),
+        "{message}"
+    );
     assert_eq!(fs::read(&path).unwrap(), before);
     assert_eq!(listing(directory.path()), ["wallet.toml"]);
     // Nor through a link that points nowhere.
@@ -97,7 +106,10 @@ fn a_file_others_may_use_is_refused_with_the_remedy() {
         set_mode(&path, bits);
         let message = opened(&path, OPENS).unwrap_err();
         let shown = path.display();
-        assert_eq!(message, format!("others than its owner may use {shown} (mode {bits:04o}): chmod 600 {shown}"));
+        assert_eq!(
+            message,
+            format!("others than its owner may use {shown} (mode {bits:04o}): chmod 600 {shown}")
+        );
         secret::describe(&path).unwrap_err();
     }
     set_mode(&path, 0o400);
@@ -126,25 +138,43 @@ fn refusals_say_what_is_wrong_and_never_quote() {
     let wrong = "the passphrase does not open";
     let cases: Vec<(String, &str)> = vec![
         (String::new(), "line 1 is not what such a file has there, or a line is missing"),
-        (plain.replace("version = 1", "version = 2"), "has version 2, this release reads version 1"),
-        (plain.replace("version = 1", "version = \"1\""), "line 2 is not what such a file has there"),
+        (
+            plain.replace("version = 1", "version = 2"),
+            "has version 2, this release reads version 1",
+        ),
+        (
+            plain.replace("version = 1", "version = \"1\""),
+            "line 2 is not what such a file has there",
+        ),
         (plain.replace("\"wallet\"", "\"Wallet\""), "line 3 is not what such a file has there"),
         (plain.replace("\"wallet\"", "\"node-key\""), "holds a node-key, a wallet is needed here"),
-        (plain.replace(&secret, &format!("{secret}a")), "secret_hex must have 2 to 131072 hexadecimal digits"),
+        (
+            plain.replace(&secret, &format!("{secret}a")),
+            "secret_hex must have 2 to 131072 hexadecimal digits",
+        ),
         (plain.replace(&secret, &format!("{}xy", &secret[2..])), "secret_hex must have"),
         (plain.replace(&secret, ""), "secret_hex must have"),
         (plain.replace(&secret, &format!("{secret}\\q")), "line 6 is not what"),
         (plain.replace("secret_hex", "secret"), "line 6 is not what such a file has there"),
         (plain.replace("secret_hex", "#"), "it needs either secret_hex or [sealed]"),
         (format!("secret_hex = \"{secret}\"\n{sealed}"), "it needs either secret_hex or [sealed]"),
-        (sealed.replace("argon2id", "argon2d"), "derivation must be argon2id and cipher xchacha20-poly1305"),
+        (
+            sealed.replace("argon2id", "argon2d"),
+            "derivation must be argon2id and cipher xchacha20-poly1305",
+        ),
         (sealed.replace("xchacha20", "chacha20"), "derivation must be argon2id and cipher"),
-        (sealed.replace("memory_kib = 8\n", "memory_kib = 4194304\n"), "asks for 4194304 KiB of memory, 1 passes and 1 lanes to open: at most 262144 KiB, 16 passes and 16 lanes are spent"),
+        (
+            sealed.replace("memory_kib = 8\n", "memory_kib = 4194304\n"),
+            "asks for 4194304 KiB of memory, 1 passes and 1 lanes to open: at most 262144 KiB, 16 passes and 16 lanes are spent",
+        ),
         (sealed.replace("passes = 1\n", "passes = 1000000\n"), "at most 262144 KiB"),
         (sealed.replace("passes = 1\n", "passes = 0\n"), "at most 262144 KiB"),
         (sealed.replace("lanes = 1\n", "lanes = 0\n"), "at most 262144 KiB"),
         (sealed.replace("lanes = 1\n", "lanes = 2\n"), "at most 262144 KiB"),
-        (sealed.replace("memory_kib = 8\n", "memory_kib = -8\n"), "is not what such a file has there"),
+        (
+            sealed.replace("memory_kib = 8\n", "memory_kib = -8\n"),
+            "is not what such a file has there",
+        ),
         (flipped("ciphertext_hex"), wrong),
         (flipped("nonce_hex"), wrong),
         (flipped("salt_hex"), wrong),
@@ -153,9 +183,18 @@ fn refusals_say_what_is_wrong_and_never_quote() {
         (flipped("public_key_hex"), wrong),
         (sealed.replace("name = \"solar\"", "name = \"wind\""), wrong),
         (sealed.replace("name = \"solar\"\n", ""), wrong),
-        (sealed.replace(&digits(&sealed, "nonce_hex"), "00"), "nonce_hex must have 48 hexadecimal digits"),
-        (sealed.replace(&digits(&sealed, "salt_hex"), "00"), "salt_hex must have 32 hexadecimal digits"),
-        (sealed.replace(&digits(&sealed, "ciphertext_hex"), &"00".repeat(16)), "ciphertext_hex must have 34 to"),
+        (
+            sealed.replace(&digits(&sealed, "nonce_hex"), "00"),
+            "nonce_hex must have 48 hexadecimal digits",
+        ),
+        (
+            sealed.replace(&digits(&sealed, "salt_hex"), "00"),
+            "salt_hex must have 32 hexadecimal digits",
+        ),
+        (
+            sealed.replace(&digits(&sealed, "ciphertext_hex"), &"00".repeat(16)),
+            "ciphertext_hex must have 34 to",
+        ),
         ("x".repeat(300_000), "is larger than 262144 bytes"),
     ];
     let damaged = directory.path().join("damaged.toml");
@@ -185,7 +224,12 @@ fn sizes_and_costs_are_bounded_when_writing() {
         (description(), 0, Protection::Plain, sizes),
         (description(), secret::SIZE_MAX + 1, Protection::Plain, sizes),
         (wide, 1, Protection::Plain, sizes),
-        (description(), 1, Protection::Sealed(&pass, Cost { memory_kib: u32::MAX, ..Cost::LEAST }), "at most 262144 KiB"),
+        (
+            description(),
+            1,
+            Protection::Sealed(&pass, Cost { memory_kib: u32::MAX, ..Cost::LEAST }),
+            "at most 262144 KiB",
+        ),
     ] {
         let refused = secret::create(&path, &description, &Secret::new(vec![0; size]), protection);
         let message = refused.unwrap_err().to_string();
@@ -203,7 +247,14 @@ fn keys_come_from_files_or_variables() {
     let path = directory.path().join("member.key.toml");
     let (member, other) = (key(1), key(2));
     let pass = passphrase(OPENS);
-    keys::create(&path, KeyUse::Member, &name("solar"), &member, Protection::Sealed(&pass, Cost::STANDARD)).unwrap();
+    keys::create(
+        &path,
+        KeyUse::Member,
+        &name("solar"),
+        &member,
+        Protection::Sealed(&pass, Cost::STANDARD),
+    )
+    .unwrap();
     let around = Around::typing(&[OPENS]);
     let mut passphrases = Passphrases::new(&around);
     let read = keys::find(Some(&path), KeyUse::Member, &mut passphrases).unwrap();
@@ -217,8 +268,13 @@ fn keys_come_from_files_or_variables() {
     assert!(!format!("{found:?} {:?} {:?}", Secret::new(vec![1]), pass).contains(&digits));
 
     let refused = |usage, value: &str, path: Option<&Path>| {
-        let variable = if usage == KeyUse::Member { "GRIDACCORD_MEMBER_KEY" } else { "GRIDACCORD_NODE_KEY" };
-        let around = if value.is_empty() { Around::default() } else { Around::default().with(variable, value) };
+        let variable =
+            if usage == KeyUse::Member { "GRIDACCORD_MEMBER_KEY" } else { "GRIDACCORD_NODE_KEY" };
+        let around = if value.is_empty() {
+            Around::default()
+        } else {
+            Around::default().with(variable, value)
+        };
         keys::find(path, usage, &mut Passphrases::new(&around)).unwrap_err().to_string()
     };
     let unset = "no node-key: name its file, or set GRIDACCORD_NODE_KEY";
@@ -235,14 +291,19 @@ fn keys_come_from_files_or_variables() {
 fn a_key_file_must_hold_the_key_it_names() {
     let directory = tempfile::tempdir().unwrap();
     for (public, secret, expected) in [
-        (key(2).public_key().encode().to_vec(), vec![9; 32], "its public_key_hex is not the public half of the key in it"),
+        (
+            key(2).public_key().encode().to_vec(),
+            vec![9; 32],
+            "its public_key_hex is not the public half of the key in it",
+        ),
         (key(2).public_key().encode().to_vec(), vec![9; 31], "a key has 32 bytes"),
         (vec![], vec![9; 32], "its public_key_hex is not the public half"),
     ] {
         let path = directory.path().join(format!("{}-{}", public.len(), secret.len()));
         let description = Description { kind: Kind::NODE_KEY, name: None, public };
         secret::create(&path, &description, &Secret::new(secret), Protection::Plain).unwrap();
-        let message = without(|none| keys::read(&path, KeyUse::Node, none)).unwrap_err().to_string();
+        let message =
+            without(|none| keys::read(&path, KeyUse::Node, none)).unwrap_err().to_string();
         assert!(message.ends_with(expected) || message.contains(expected), "{message}");
     }
 }
@@ -273,9 +334,16 @@ fn shares_are_sealed_unless_allowed_otherwise() {
     without(|none| share::create(&plain, &group, &share_bytes, true, none)).unwrap();
     without(|none| share::read(&plain, &group, true, none)).unwrap();
     let refused = without(|none| share::read(&plain, &group, false, none)).unwrap_err().to_string();
-    assert!(refused.ends_with("allow that with share_unencrypted = true in node.toml"), "{refused}");
-    let homeless = without(|none| share::create(&directory.path().join("x"), &group, &share_bytes, false, none));
-    assert!(homeless.unwrap_err().to_string().starts_with("no passphrase: set GRIDACCORD_PASSPHRASE"));
+    assert!(
+        refused.ends_with("allow that with share_unencrypted = true in node.toml"),
+        "{refused}"
+    );
+    let homeless = without(|none| {
+        share::create(&directory.path().join("x"), &group, &share_bytes, false, none)
+    });
+    assert!(
+        homeless.unwrap_err().to_string().starts_with("no passphrase: set GRIDACCORD_PASSPHRASE")
+    );
 }
 
 #[test]
