@@ -1,13 +1,15 @@
 //! The `gridaccord` command: parse, wire, run, print.
 
+mod backup;
 mod bench_rivals;
 mod bench_sealed;
 mod bill;
 mod check;
 mod completions;
 mod demo;
+mod genesis;
 mod group_file;
-mod key_file;
+mod keys;
 mod ledger;
 mod light;
 mod remote;
@@ -45,6 +47,14 @@ enum Command {
     #[command(subcommand)]
     Wager(submit::WagerCommand),
     Status(status::StatusArgs),
+    /// Make and look at keys.
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
+    /// Agree on what a chain starts from.
+    #[command(subcommand)]
+    Genesis(genesis::GenesisCommand),
+    Backup(backup::BackupArgs),
+    Restore(backup::RestoreArgs),
     Light(light::LightArgs),
     /// Look into a chain's log.
     #[command(subcommand)]
@@ -83,6 +93,10 @@ fn main() -> ExitCode {
         Command::Need(command) => submit::need(&command),
         Command::Wager(command) => submit::wager(&command),
         Command::Status(args) => status::run(&args),
+        Command::Keys(command) => keys::run(&command),
+        Command::Genesis(command) => genesis::run(&command),
+        Command::Backup(args) => backup::create(&args),
+        Command::Restore(args) => backup::restore(&args),
         Command::Light(args) => light::run(&args),
         Command::Ledger(command) => ledger::run(&command),
         Command::Sim(command) => sim::run(&command),
