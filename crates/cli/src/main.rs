@@ -9,10 +9,12 @@ mod completions;
 mod demo;
 mod genesis;
 mod group_file;
+mod guard;
 mod keys;
 mod ledger;
 mod light;
 mod remote;
+mod run;
 mod scenarios;
 mod sealed;
 mod sim;
@@ -46,6 +48,7 @@ enum Command {
     /// Stake trust tokens for a seat among a gate's builders.
     #[command(subcommand)]
     Wager(submit::WagerCommand),
+    Run(run::RunArgs),
     Status(status::StatusArgs),
     /// Make and look at keys.
     #[command(subcommand)]
@@ -92,6 +95,7 @@ fn main() -> ExitCode {
         Command::Offer(command) => submit::offer(&command),
         Command::Need(command) => submit::need(&command),
         Command::Wager(command) => submit::wager(&command),
+        Command::Run(args) => run::run(&args),
         Command::Status(args) => status::run(&args),
         Command::Keys(command) => keys::run(&command),
         Command::Genesis(command) => genesis::run(&command),

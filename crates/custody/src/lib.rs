@@ -10,7 +10,8 @@
 //! | say how a node runs | [`config`] |
 //! | own a data directory, and never sign twice | [`home`], [`signing`] |
 //! | carry a node to another machine | [`backup`] |
-//! | know that the disk will last | [`disk`] |
+//! | keep what a validator may show nobody | [`vault`] |
+//! | know that the disk will last, and what the system allows | [`disk`], [`limits`] |
 //!
 //! Everything here is a file, a rule about files, or a message that says which rule was broken and what mends it.
 //! No socket, no consensus and no ledger state: the crate builds in seconds and its rules can be read in an hour.
@@ -25,6 +26,7 @@ pub mod passphrase;
 pub mod secret;
 pub mod keys;
 pub mod share;
+pub mod vault;
 pub mod card;
 pub mod config;
 pub mod genesis;
@@ -32,6 +34,7 @@ pub mod signing;
 pub mod home;
 pub mod backup;
 pub mod disk;
+pub mod limits;
 
 pub use card::Card;
 pub use config::Config;
@@ -41,3 +44,4 @@ pub use name::{Address, Name};
 pub use passphrase::{Passphrase, Passphrases, Process, Surroundings};
 pub use secret::{Kind, Protection, Secret};
 pub use signing::Marker;
+pub use vault::Vault;

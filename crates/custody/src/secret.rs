@@ -165,6 +165,18 @@ pub fn create(
     secret: &Secret,
     protection: Protection<'_>,
 ) -> Result<(), SecretError> {
+    let written = written(path, description, secret, protection)?;
+    file::create(path, written.as_bytes(), Audience::Owner)?;
+    Ok(())
+}
+
+/// The text of the file at `path`.
+pub(crate) fn written(
+    path: &Path,
+    description: &Description,
+    secret: &Secret,
+    protection: Protection<'_>,
+) -> Result<Zeroizing<String>, SecretError> {
     let size = secret.expose().len();
     if !(1..=SIZE_MAX).contains(&size) || description.public.len() > PUBLIC_SIZE_MAX {
         return Err(SecretError::Size);
@@ -180,9 +192,7 @@ pub fn create(
             )
         }
     };
-    let written = Text { description: description.clone(), body }.write();
-    file::create(path, written.as_bytes(), Audience::Owner)?;
-    Ok(())
+    Ok(Text { description: description.clone(), body }.write())
 }
 
 /// Reads a secret of one kind, asking for the passphrase only where it is sealed.
@@ -194,18 +204,11 @@ pub fn read(
     expected: &Kind,
     passphrases: &mut Passphrases<'_>,
 ) -> Result<(Description, Secret), SecretError> {
-    let Text { description, body } = parse(path)?;
-    if description.kind != *expected {
-        let found = description.kind;
-        return Err(SecretError::Kind { path: path.to_owned(), expected: expected.clone(), found });
-    }
+    let Text { description, body } = parse_kind(path, expected)?;
     let sealed = match body {
         Body::Plain(secret) => return Ok((description, secret)),
         Body::Sealed(sealed) => sealed,
     };
-    if !sealed.cost.is_bearable() {
-        return Err(SecretError::Cost { path: path.to_owned(), cost: sealed.cost });
-    }
     for _ in 0..ATTEMPTS {
         let passphrase = passphrases.existing(path)?;
         if let Some(secret) = seal::open(&description, &sealed, passphrase) {
@@ -216,6 +219,35 @@ pub fn read(
         }
     }
     Err(SecretError::WrongPassphrase(path.to_owned()))
+}
+
+/// Reads a secret of one kind that must be sealed with this passphrase.
+pub(crate) fn open(
+    path: &Path,
+    expected: &Kind,
+    passphrase: &Passphrase,
+) -> Result<Secret, SecretError> {
+    let Text { description, body } = parse_kind(path, expected)?;
+    let secret = match body {
+        Body::Plain(_) => None,
+        Body::Sealed(sealed) => seal::open(&description, &sealed, passphrase),
+    };
+    secret.ok_or_else(|| SecretError::WrongPassphrase(path.to_owned()))
+}
+
+/// Reads a text that must be of one kind, sealed at a cost that can be borne if it is sealed.
+fn parse_kind(path: &Path, expected: &Kind) -> Result<Text, SecretError> {
+    let text = parse(path)?;
+    if text.description.kind != *expected {
+        let found = text.description.kind;
+        return Err(SecretError::Kind { path: path.to_owned(), expected: expected.clone(), found });
+    }
+    match &text.body {
+        Body::Sealed(sealed) if !sealed.cost.is_bearable() => {
+            Err(SecretError::Cost { path: path.to_owned(), cost: sealed.cost })
+        }
+        _ => Ok(text),
+    }
 }
 
 /// What is public about the secret in a file, and whether it is sealed. Without the passphrase nothing says that

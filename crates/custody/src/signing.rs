@@ -101,7 +101,7 @@ pub enum SigningError {
 }
 
 /// Leave to sign.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[must_use = "call begin before the first vote"]
 pub struct Permit {
     marker: Option<(PathBuf, String)>,
