@@ -14,6 +14,10 @@ use crate::{
 };
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
+use gridaccord_custody::{
+    Protection,
+    keys::{self, KeyUse},
+};
 use gridaccord_model::TimeMs;
 use gridaccord_sim::{Campus, Terms};
 use std::{
@@ -146,8 +150,9 @@ fn deadline(intervals: u32, pace_ms: u32) -> Duration {
 /// generate theirs), and keys to sign by hand.
 fn prepare(directory: &Path, campus: &Campus, processes: bool) -> Result<()> {
     let shown = directory.display();
-    let keys = directory.join("keys");
-    fs::create_dir_all(&keys).with_context(|| format!("cannot make the data directory {shown}"))?;
+    let keys_directory = directory.join("keys");
+    fs::create_dir_all(&keys_directory)
+        .with_context(|| format!("cannot make the data directory {shown}"))?;
     let genesis = directory.join(GENESIS_FILE);
     if genesis.exists() {
         bail!(
@@ -161,8 +166,9 @@ fn prepare(directory: &Path, campus: &Campus, processes: bool) -> Result<()> {
         group_file::write(&group, &campus.genesis.chain_id(), &campus.group)?;
     }
     for member in &campus.members {
-        let path = keys.join(format!("{}.toml", member.name));
-        crate::key_file::write(&path, member.id, &member.name, &member.key)?;
+        let path = keys_directory.join(format!("{}.toml", member.name));
+        let name = member.name.parse()?;
+        keys::create(&path, KeyUse::Member, &name, &member.key, Protection::Plain)?;
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! The `gridaccord` command: parse, wire, run, print.
 
+mod backup;
 mod bench_network;
 mod bench_rivals;
 mod bench_sealed;
@@ -7,9 +8,10 @@ mod bill;
 mod check;
 mod completions;
 mod demo;
+mod genesis;
 mod group_file;
 mod guard;
-mod key_file;
+mod keys;
 mod ledger;
 mod light;
 mod remote;
@@ -49,6 +51,14 @@ enum Command {
     Wager(submit::WagerCommand),
     Run(run::RunArgs),
     Status(status::StatusArgs),
+    /// Make and look at keys.
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
+    /// Agree on what a chain starts from.
+    #[command(subcommand)]
+    Genesis(genesis::GenesisCommand),
+    Backup(backup::BackupArgs),
+    Restore(backup::RestoreArgs),
     Light(light::LightArgs),
     /// Look into a chain's log.
     #[command(subcommand)]
@@ -91,6 +101,10 @@ fn main() -> ExitCode {
         Command::Wager(command) => submit::wager(&command),
         Command::Run(args) => run::run(&args),
         Command::Status(args) => status::run(&args),
+        Command::Keys(command) => keys::run(&command),
+        Command::Genesis(command) => genesis::run(&command),
+        Command::Backup(args) => backup::create(&args),
+        Command::Restore(args) => backup::restore(&args),
         Command::Light(args) => light::run(&args),
         Command::Ledger(command) => ledger::run(&command),
         Command::Sim(command) => sim::run(&command),

@@ -137,7 +137,8 @@ impl Run {
                 sleep(PAUSE).await;
                 continue;
             };
-            let bytes = crate::key_file::unhex(&view.proof).context("proof is not hexadecimal")?;
+            let bytes =
+                gridaccord_custody::hex::decode(&view.proof).context("proof is not hexadecimal")?;
             let started = Instant::now();
             let proven = LightProof::from_bytes(&bytes)
                 .and_then(|proof| light::verify(&trusted.group.key, &trusted.chain, &proof));

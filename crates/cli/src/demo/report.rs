@@ -177,12 +177,12 @@ impl Report {
         let journal = &watch.journal;
         Self {
             scenario: campus.scenario().name.clone(),
-            seed_chain_id: crate::key_file::hex(&campus.genesis.chain_id().0),
+            seed_chain_id: gridaccord_custody::hex::encode(&campus.genesis.chain_id().0),
             validators: campus.validators().count(),
             height: watch.height,
             state_root: watch
                 .state_root
-                .map(|root| crate::key_file::hex(&root.0))
+                .map(|root| gridaccord_custody::hex::encode(&root.0))
                 .unwrap_or_default(),
             elapsed_ms: elapsed.as_millis(),
             finality_ms: Spread::of(watch.shared.finality_ms()),
