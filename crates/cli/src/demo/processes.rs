@@ -10,7 +10,7 @@ use super::{
     watch::{Shared, Told, Watch},
 };
 use crate::group_file::{self, GROUP_FILE};
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result, anyhow, bail};
 use gridaccord_agent::Honest;
 use gridaccord_api::client::Client;
 use gridaccord_engine::{Chain, LightProof, light, replay};
@@ -60,7 +60,7 @@ impl Run {
             runtime.block_on(self.watch(&places, deadline, &mut supervisor))?;
         supervisor.stop();
         runtime.shutdown_background();
-        let (watch, found) = self.verify(&places, watch)?;
+        let (watch, found) = self.verify(&places, watch);
         problems.extend(found);
         let mut report = Report::new(&self.campus, &watch, light_check, started.elapsed());
         report.set_processes(supervisor.starts());
@@ -154,40 +154,56 @@ impl Run {
 
     /// Executes every store's chain again: all must hold, and have one root at each height they share. The longest one
     /// tells the run.
-    fn verify(&self, places: &[Place], watch: Watch) -> Result<(Watch, Vec<String>)> {
+    fn verify(&self, places: &[Place], mut watch: Watch) -> (Watch, Vec<String>) {
         let mut problems = Vec::new();
         let mut roots: BTreeMap<u64, Digest> = BTreeMap::new();
-        let mut longest: Option<(u64, Journal, Digest)> = None;
+        let mut longest: Option<Verified> = None;
         for place in places {
-            let group = group_file::read(&place.data().join(GROUP_FILE))?;
-            let chain = Chain::new(self.campus.genesis.clone(), group.group)?;
-            let mut journal = Journal::default();
-            let mut forks = 0u64;
-            let replayed = replay::replay(&place.data(), &place.name, &chain, &mut |block| {
-                journal.record(block.timestamp, &block.outcome.events);
-                for receipt in &block.outcome.receipts {
-                    journal.record_receipt(&receipt.result);
+            match self.verify_one(place, &mut roots) {
+                Err(error) => problems.push(format!("the store of {}: {error:#}", place.name)),
+                Ok(verified) => {
+                    if longest.as_ref().is_none_or(|known| known.blocks < verified.blocks) {
+                        longest = Some(verified);
+                    }
                 }
-                let known = *roots.entry(block.height).or_insert(block.state_root);
-                forks += u64::from(known != block.state_root);
-            })
-            .with_context(|| format!("cannot verify the store of {}", place.name))?;
-            if let Some(mismatch) = replayed.mismatch {
-                problems.push(format!("the store of {} does not hold: {mismatch}", place.name));
-            }
-            if forks > 0 {
-                problems.push(format!("{} has another state at {forks} heights", place.name));
-            }
-            if longest.as_ref().is_none_or(|(blocks, _, _)| *blocks < replayed.blocks) {
-                longest = Some((replayed.blocks, journal, replayed.state_root));
             }
         }
-        let mut watch = watch;
-        if let Some((blocks, journal, root)) = longest {
+        if let Some(Verified { blocks, journal, root }) = longest {
             watch.replace(blocks, journal, root);
         }
-        Ok((watch, problems))
+        (watch, problems)
     }
+
+    fn verify_one(&self, place: &Place, roots: &mut BTreeMap<u64, Digest>) -> Result<Verified> {
+        let group = group_file::read(&place.data().join(GROUP_FILE))?;
+        let chain = Chain::new(self.campus.genesis.clone(), group.group)?;
+        let mut journal = Journal::default();
+        let mut fork = None;
+        let replayed = replay::replay(&place.data(), &place.name, &chain, &mut |block| {
+            journal.record(block.timestamp, &block.outcome.events);
+            for receipt in &block.outcome.receipts {
+                journal.record_receipt(&receipt.result);
+            }
+            let known = *roots.entry(block.height).or_insert(block.state_root);
+            if known != block.state_root {
+                fork.get_or_insert(block.height);
+            }
+        })?;
+        if let Some(mismatch) = replayed.mismatch {
+            bail!("{mismatch}");
+        }
+        if let Some(height) = fork {
+            bail!("its state at height {height} is not the others'");
+        }
+        Ok(Verified { blocks: replayed.blocks, journal, root: replayed.state_root })
+    }
+}
+
+/// What a store's chain says, executed again.
+struct Verified {
+    blocks: u64,
+    journal: Journal,
+    root: Digest,
 }
 
 /// Tells every block of one node, through its deaths.
