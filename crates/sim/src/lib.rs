@@ -12,4 +12,5 @@ pub mod weather;
 mod auditor;
 
 pub use campus::{Campus, CastError, Terms};
+pub use gridaccord_engine::simulation::Treason;
 pub use network::{Plan, SimError, Simulated, Weather, simulate};
