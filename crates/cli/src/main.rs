@@ -6,8 +6,10 @@ mod bill;
 mod check;
 mod completions;
 mod demo;
+mod group_file;
 mod key_file;
 mod ledger;
+mod light;
 mod remote;
 mod scenarios;
 mod sealed;
@@ -43,6 +45,7 @@ enum Command {
     #[command(subcommand)]
     Wager(submit::WagerCommand),
     Status(status::StatusArgs),
+    Light(light::LightArgs),
     /// Look into a chain's log.
     #[command(subcommand)]
     Ledger(ledger::LedgerCommand),
@@ -80,6 +83,7 @@ fn main() -> ExitCode {
         Command::Need(command) => submit::need(&command),
         Command::Wager(command) => submit::wager(&command),
         Command::Status(args) => status::run(&args),
+        Command::Light(args) => light::run(&args),
         Command::Ledger(command) => ledger::run(&command),
         Command::Sim(command) => sim::run(&command),
         Command::Sealed(args) => sealed::run(&args).map(|()| ExitCode::SUCCESS),

@@ -7,6 +7,7 @@ mod it {
     mod byzantine;
     mod chain;
     mod common;
+    mod founding;
     mod light;
     mod mempool;
     mod simulation;

@@ -13,4 +13,5 @@ mod auditor;
 
 pub use campus::{Campus, CastError, Terms};
 pub use gridaccord_engine::simulation::Treason;
+pub use members::{ActError, act};
 pub use network::{Plan, SimError, Simulated, Weather, simulate};
