@@ -10,9 +10,7 @@ use crate::{
         Commitment, Opening, Point, SecretScalar, WireScalar, bases, combine_points, mul_base,
         mul_blinding,
     },
-    range::{
-        AGGREGATION_MAX, BulletproofsPlus, RangeError, RangeJob, RangeProof, RangeProofs, Width,
-    },
+    range::{BulletproofsPlus, RangeError, RangeJob, RangeProof, RangeProofs, Width},
     refusal::Refusal,
     transcript::{Nonces, Place, TranscriptExt as _},
 };
@@ -339,7 +337,7 @@ impl Statement {
                 .ok_or(Refusal::ProofShape)?;
             match part {
                 None if commitments.is_empty() => {}
-                Some(proof) if (1..=AGGREGATION_MAX).contains(&commitments.len()) => {
+                Some(proof) if proof.has_shape(width, commitments.len()) => {
                     let inner = range_transcript(&transcript, width);
                     transcript.append_message(b"range proof", proof.as_bytes());
                     prepared.ranges.push(RangeJob {
@@ -496,21 +494,33 @@ pub trait Provable {
     fn proof(&self) -> &Proof;
 }
 
-/// Evidence in the type that a posting's proof holds: only this module makes one.
+/// Evidence in the type that a posting's proof holds, and in which place: only this module makes one.
+///
+/// The place is part of the evidence because a gate's number alone does not say under which key, interval or
+/// chain the proof was judged.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Verified<T>(T);
+pub struct Verified<T> {
+    item: T,
+    place: Place,
+}
 
 impl<T> Verified<T> {
     /// The posting.
     #[must_use]
     pub const fn get(&self) -> &T {
-        &self.0
+        &self.item
+    }
+
+    /// The place its proof holds in.
+    #[must_use]
+    pub const fn place(&self) -> &Place {
+        &self.place
     }
 
     /// The posting, without its evidence.
     #[must_use]
     pub fn into_inner(self) -> T {
-        self.0
+        self.item
     }
 }
 
@@ -521,22 +531,22 @@ impl<T> Verified<T> {
 pub fn verify<T: Provable>(item: T, facts: &T::Facts) -> Result<Verified<T>, Refusal> {
     let statement = item.statement(facts)?;
     match verify_statements(&[(&statement, item.proof())]).first() {
-        None => Ok(Verified(item)),
+        None => Ok(Verified { item, place: statement.place }),
         Some((_, refusal)) => Err(*refusal),
     }
 }
 
 /// Verifies many postings in one batch; each gets its own verdict.
 pub fn verify_all<T: Provable>(items: Vec<(T, &T::Facts)>) -> Vec<Result<Verified<T>, Refusal>> {
-    let mut verdicts: Vec<Option<Refusal>> = Vec::with_capacity(items.len());
+    let mut verdicts: Vec<Result<Place, Refusal>> = Vec::with_capacity(items.len());
     let mut statements = Vec::with_capacity(items.len());
     for (position, (item, facts)) in items.iter().enumerate() {
         match item.statement(facts) {
             Ok(statement) => {
+                verdicts.push(Ok(statement.place));
                 statements.push((position, statement));
-                verdicts.push(None);
             }
-            Err(refusal) => verdicts.push(Some(refusal)),
+            Err(refusal) => verdicts.push(Err(refusal)),
         }
     }
     let batch: Vec<(&Statement, &Proof)> = statements
@@ -547,9 +557,9 @@ pub fn verify_all<T: Provable>(items: Vec<(T, &T::Facts)>) -> Vec<Result<Verifie
         if let Some(verdict) =
             statements.get(within).and_then(|(position, _)| verdicts.get_mut(*position))
         {
-            *verdict = Some(refusal);
+            *verdict = Err(refusal);
         }
     }
     let judged = items.into_iter().zip(verdicts);
-    judged.map(|((item, _), verdict)| verdict.map_or_else(|| Ok(Verified(item)), Err)).collect()
+    judged.map(|((item, _), verdict)| Ok(Verified { item, place: verdict? })).collect()
 }

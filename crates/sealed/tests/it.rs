@@ -12,6 +12,10 @@ mod twin;
 mod market;
 #[path = "it/forgery.rs"]
 mod forgery;
+#[path = "it/independent.rs"]
+mod independent;
+#[path = "it/cheating.rs"]
+mod cheating;
 #[path = "it/opening.rs"]
 mod opening;
 #[path = "it/settlement.rs"]
