@@ -97,7 +97,9 @@ impl Intent {
 }
 
 impl Holder {
-    /// A holder with its log, oldest record first.
+    /// A holder with its log, oldest record first. The log runs on from epoch to epoch: of earlier epochs it
+    /// keeps at least what lies in intervals and cycles that may still be opened, else a new key would open the
+    /// same time over another set.
     ///
     /// # Errors
     /// The log contradicts itself: it is not this holder's, or damaged.

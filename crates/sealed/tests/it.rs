@@ -22,6 +22,8 @@ mod opening;
 mod settlement;
 #[path = "it/boundary.rs"]
 mod boundary;
+#[path = "it/seeds.rs"]
+mod seeds;
 #[path = "it/wire.rs"]
 mod wire;
 #[path = "it/vectors.rs"]

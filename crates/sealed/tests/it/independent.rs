@@ -12,7 +12,7 @@ use gridaccord_sealed::{
     cycle::{CycleFacts, close_cycle, total_cycle},
     gate::Role,
     group::{Opening, Point, SecretScalar},
-    holder::Closing,
+    holder::{Closing, Holder},
     keygen::{Committee, KeygenError},
     limit::{LimitCertificate, SourceClass},
     metering::{SignedBy, read_meter},
@@ -242,12 +242,21 @@ fn finding_6_no_two_gates_and_no_two_cycles_share_a_second() {
         let gate = three_curves_and_three_firms(&market, 3);
         assert!(holder.intend(&gate, Closing::Final).is_ok());
     }
+    // The next epoch's key does not open what this one's did, if the log comes along.
+    let (key, epoch) = crate::world::key_share(&mut rng(8));
+    let (again, _) = crate::world::key_share(&mut rng(8));
+    market.gate.gate = GateId(7);
+    (market.gate.interval, market.gate.key) = (record.interval, epoch.key());
+    let rekeyed = three_curves_and_three_firms(&market, 4);
+    let heir = Holder::new(key, epoch.clone(), &[record]).unwrap();
+    assert_eq!(heir.intend(&rekeyed, Closing::Final).unwrap_err(), Refusal::ShareGiven);
+    assert!(Holder::new(again, epoch, &[]).unwrap().intend(&rekeyed, Closing::Final).is_ok());
     // A log that says otherwise is not taken up.
     let (key, epoch) = crate::world::key_share(&mut rng(9));
     let mut clash = record;
     (clash.gate, clash.interval.duration_s) = (GateId(7), 1);
     let log = [record, clash];
-    let refused = gridaccord_sealed::holder::Holder::new(key, epoch, &log).err();
+    let refused = Holder::new(key, epoch, &log).err();
     assert_eq!(refused, Some(Refusal::ShareGiven));
 }
 

@@ -13,6 +13,7 @@ use gridaccord_sealed::{
 };
 
 /// What a party bids, to be sealed and to be added up in the clear.
+#[allow(clippy::large_enum_variant, reason = "eleven of them")]
 #[derive(Clone, Copy)]
 enum Bid {
     Curve([i64; PRICES], i64),
