@@ -7,18 +7,17 @@
 
 use crate::{
     group::{
-        Commitment, Opening, Point, SecretScalar, WireScalar, bases, combine_points, mul_base,
+        Commitment, Opening, Point, SecretScalar, WireScalar, combine_points, mul_base,
         mul_blinding,
     },
-    range::{BulletproofsPlus, RangeError, RangeJob, RangeProof, RangeProofs, Width},
+    range::{
+        BulletproofsPlus, CHUNK, RangeError, RangeProof, RangeProofs, Replayed, Sum, Width, replay,
+    },
     refusal::Refusal,
     transcript::{Nonces, Place, TranscriptExt as _},
 };
 use commonware_codec::{Buf, EncodeSize, Error, FixedSize, Read, Write};
-use curve25519_dalek::{
-    RistrettoPoint, Scalar,
-    traits::{IsIdentity as _, VartimeMultiscalarMul as _},
-};
+use curve25519_dalek::{RistrettoPoint, Scalar};
 use gridaccord_model::codec_struct;
 use rand_core::CryptoRng;
 use tari_merlin::Transcript;
@@ -305,30 +304,22 @@ impl Statement {
     }
 
     /// Replays the proof's transcript into equations that remain to be checked.
-    fn prepare(&self, proof: &Proof) -> Result<Prepared, Refusal> {
+    fn prepare(&self, proof: &Proof) -> Result<Prepared<'_>, Refusal> {
         if self.points.len() > POINTS_MAX || self.ciphers.is_empty() != proof.same_value.is_none() {
             return Err(Refusal::ProofShape);
         }
-        let mut transcript = self.transcript();
-        let mut prepared = Prepared { same_value: None, ranges: Vec::new() };
-        if let Some(same_value) = proof.same_value {
-            let rho = transcript.challenge(b"rho");
-            let challenge = announce(&mut transcript, &same_value.announcements);
-            respond(&mut transcript, &same_value.responses);
-            let mut seal = [0; 32];
-            transcript.clone().challenge_bytes(b"seal", &mut seal);
-            let terms = self
-                .ciphers
-                .iter()
-                .map(|(position, cipher)| {
-                    Some((*self.points.get(usize::from(*position))?, *cipher))
-                })
-                .collect::<Option<Vec<_>>>()
-                .ok_or(Refusal::ProofShape)?;
-            let key = self.place.gate.key;
-            prepared.same_value =
-                Some(SameValueJob { rho, challenge, seal, key, terms, proof: same_value });
+        let known = |position: &u16| usize::from(*position) < self.points.len();
+        if !self.ciphers.iter().all(|(position, _)| known(position)) {
+            return Err(Refusal::ProofShape);
         }
+        let mut transcript = self.transcript();
+        let same_value = proof.same_value.map(|proof| {
+            let rho = transcript.challenge(b"rho");
+            let challenge = announce(&mut transcript, &proof.announcements);
+            respond(&mut transcript, &proof.responses);
+            SameValueJob { rho, challenge, proof }
+        });
+        let mut ranges = Vec::new();
         for (width, part) in [(Width::Bits32, &proof.narrow), (Width::Bits64, &proof.wide)] {
             let commitments = self
                 .forms_of(width)
@@ -337,20 +328,17 @@ impl Statement {
                 .ok_or(Refusal::ProofShape)?;
             match part {
                 None if commitments.is_empty() => {}
-                Some(proof) if proof.has_shape(width, commitments.len()) => {
-                    let inner = range_transcript(&transcript, width);
+                Some(proof) => {
+                    let mut inner = range_transcript(&transcript, width);
                     transcript.append_message(b"range proof", proof.as_bytes());
-                    prepared.ranges.push(RangeJob {
-                        width,
-                        transcript: inner,
-                        commitments,
-                        proof: proof.clone(),
-                    });
+                    ranges.push(replay(width, &mut inner, &commitments, proof)?);
                 }
-                _ => return Err(Refusal::ProofShape),
+                None => return Err(Refusal::ProofShape),
             }
         }
-        Ok(prepared)
+        let mut seal = [0; 32];
+        transcript.challenge_bytes(b"seal", &mut seal);
+        Ok(Prepared { statement: self, same_value, ranges, seal })
     }
 }
 
@@ -389,62 +377,88 @@ fn respond(transcript: &mut Transcript, responses: &[WireScalar; 3]) {
 struct SameValueJob {
     rho: Scalar,
     challenge: Scalar,
-    /// Digest of the whole proof: what the batch's weights are drawn from.
-    seal: [u8; 32],
-    key: Point,
-    terms: Vec<(Commitment, Cipher)>,
     proof: SameValueProof,
 }
 
 /// A replayed proof whose equations are not yet checked.
-struct Prepared {
+struct Prepared<'a> {
+    statement: &'a Statement,
     same_value: Option<SameValueJob>,
-    ranges: Vec<RangeJob>,
+    ranges: Vec<Replayed>,
+    /// Digest of the statement and its whole proof: what the batch's weights are drawn from.
+    seal: [u8; 32],
 }
 
-/// Whether the three equations of every job hold: one multiscalar multiplication with 128-bit weights.
-fn same_values_hold<'a>(jobs: impl Iterator<Item = &'a SameValueJob> + Clone) -> bool {
-    let mut weights = Transcript::new(b"gridaccord/sealed/v1/same-value weights");
-    for job in jobs.clone() {
-        weights.append_message(b"seal", &job.seal);
+impl Prepared<'_> {
+    /// Adds every equation of the proof, each with its own weight.
+    fn add(&self, weights: &mut Transcript, sum: &mut Sum) {
+        let statement = self.statement;
+        let mut on_points = vec![Scalar::ZERO; statement.points.len()];
+        if let Some(job) = &self.same_value {
+            self.add_same_value(job, weights, &mut on_points, sum);
+        }
+        for range in &self.ranges {
+            let factors = range.add(&weights.weight(), sum);
+            // A form's commitment is a combination of the statement's: its factor is spread over them.
+            for ((_, form), factor) in statement.forms_of(range.width).zip(factors) {
+                for (position, coefficient) in &form.terms {
+                    if let Some(on_point) = on_points.get_mut(usize::from(*position)) {
+                        *on_point += crate::group::scalar(*coefficient) * factor;
+                    }
+                }
+                sum.base += crate::group::scalar(form.constant) * factor;
+            }
+        }
+        for (scalar, point) in on_points.into_iter().zip(&statement.points) {
+            sum.add(scalar, point.point());
+        }
     }
-    let (mut on_base, mut on_blinding) = (Scalar::ZERO, Scalar::ZERO);
-    let (mut scalars, mut points) = (Vec::new(), Vec::new());
-    for job in jobs {
+
+    fn add_same_value(
+        &self,
+        job: &SameValueJob,
+        weights: &mut Transcript,
+        on_points: &mut [Scalar],
+        sum: &mut Sum,
+    ) {
         let [value, blinding, nonce] = job.proof.responses.map(|response| response.0);
         let weight = [weights.weight(), weights.weight(), weights.weight()];
-        on_base += weight[0] * value + weight[1] * nonce + weight[2] * value;
-        on_blinding += weight[0] * blinding;
-        scalars.push(weight[2] * nonce);
-        points.push(job.key.point());
+        sum.base += weight[0] * value + weight[1] * nonce + weight[2] * value;
+        sum.blinding += weight[0] * blinding;
+        sum.add(weight[2] * nonce, self.statement.place.gate.key.point());
         for (announcement, weight) in job.proof.announcements.iter().zip(&weight) {
-            scalars.push(-weight);
-            points.push(announcement.point());
+            sum.add(-weight, announcement.point());
         }
         let mut factors = weight.map(|weight| -(weight * job.challenge));
-        for (commitment, cipher) in &job.terms {
-            scalars.extend(factors);
-            points.extend([commitment.point(), cipher.k.point(), cipher.m.point()]);
+        for (position, cipher) in &self.statement.ciphers {
+            if let Some(on_point) = on_points.get_mut(usize::from(*position)) {
+                *on_point += factors[0];
+            }
+            sum.add(factors[1], cipher.k.point());
+            sum.add(factors[2], cipher.m.point());
             factors = factors.map(|factor| factor * job.rho);
         }
     }
-    scalars.extend([on_base, on_blinding]);
-    points.extend([crate::group::base(), bases().blinding]);
-    RistrettoPoint::vartime_multiscalar_mul(scalars, points).is_identity()
 }
 
-fn holds(batch: &[(usize, Prepared)]) -> bool {
-    let same_values = batch.iter().filter_map(|(_, prepared)| prepared.same_value.as_ref());
-    if same_values.clone().next().is_some() && !same_values_hold(same_values) {
-        return false;
-    }
-    let ranges: Vec<RangeJob> =
-        batch.iter().flat_map(|(_, prepared)| prepared.ranges.iter().cloned()).collect();
-    BulletproofsPlus::verify(&ranges)
+/// Whether every equation of every proof holds: one multiscalar multiplication for each chunk, with 128-bit weights
+/// drawn from all that is in it.
+fn holds(batch: &[(usize, Prepared<'_>)]) -> bool {
+    batch.chunks(CHUNK).all(|chunk| {
+        let mut weights = Transcript::new(b"gridaccord/sealed/v1/batch weights");
+        for (_, prepared) in chunk {
+            weights.append_message(b"seal", &prepared.seal);
+        }
+        let mut sum = Sum::new();
+        for (_, prepared) in chunk {
+            prepared.add(&mut weights, &mut sum);
+        }
+        sum.vanishes()
+    })
 }
 
 /// Halves a failing batch until the false proofs stand alone.
-fn find_culprits(batch: &[(usize, Prepared)], culprits: &mut Vec<usize>) {
+fn find_culprits(batch: &[(usize, Prepared<'_>)], culprits: &mut Vec<usize>) {
     if holds(batch) {
         return;
     }
