@@ -24,7 +24,7 @@ use tari_merlin::Transcript;
 use zeroize::Zeroize as _;
 
 mod check;
-pub(crate) use check::{Replayed, Sum, replay};
+pub(crate) use check::{Replayed, Sum, invert_all, replay};
 
 use crate::{refusal::Refusal, transcript::TranscriptExt as _};
 
@@ -250,6 +250,7 @@ fn verify_chunk(jobs: &[RangeJob]) -> Result<bool, Refusal> {
         transcript.challenge_bytes(b"seal", &mut seal);
         weights.append_message(b"seal", &seal);
     }
+    invert_all(replayed.iter_mut());
     let mut sum = Sum::new();
     for (job, proof) in jobs.iter().zip(&replayed) {
         let factors = proof.add(&weights.weight(), &mut sum);

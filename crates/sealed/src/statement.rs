@@ -11,7 +11,8 @@ use crate::{
         mul_blinding,
     },
     range::{
-        BulletproofsPlus, CHUNK, RangeError, RangeProof, RangeProofs, Replayed, Sum, Width, replay,
+        BulletproofsPlus, CHUNK, RangeError, RangeProof, RangeProofs, Replayed, Sum, Width,
+        invert_all, replay,
     },
     refusal::Refusal,
     transcript::{Nonces, Place, TranscriptExt as _},
@@ -484,6 +485,9 @@ pub fn verify_statements(batch: &[(&Statement, &Proof)]) -> Vec<(usize, Refusal)
             Err(refusal) => refused.push((position, refusal)),
         }
     }
+    let ranges =
+        prepared.iter_mut().flat_map(|(_, ready): &mut (usize, Prepared<'_>)| &mut ready.ranges);
+    invert_all(ranges);
     let mut culprits = Vec::new();
     if !prepared.is_empty() {
         find_culprits(&prepared, &mut culprits);

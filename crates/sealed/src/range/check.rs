@@ -104,6 +104,8 @@ pub(crate) struct Replayed {
     y: Scalar,
     z: Scalar,
     rounds: Vec<Round>,
+    /// Of the rounds' challenges and of y, once [`invert_all`] has run; before, the equation does not hold.
+    inverses: Vec<Scalar>,
     last: Scalar,
     /// A, A₁, B.
     points: [RistrettoPoint; 3],
@@ -194,8 +196,19 @@ pub(crate) fn replay(
     }
     let (a1, b) = (absorb(transcript, b"A1", a1)?, absorb(transcript, b"B", b)?);
     let last = challenge(transcript, b"e")?;
+    let inverses = replayed.iter().map(|round| round.challenge).chain([y]).collect();
     let (points, responses) = ([a, a1, b], [r, s, delta]);
-    Ok(Replayed { width, numbers, y, z, rounds: replayed, last, points, responses })
+    Ok(Replayed { width, numbers, y, z, rounds: replayed, inverses, last, points, responses })
+}
+
+/// Inverts what all these proofs need inverted, at the price of one inversion.
+pub(crate) fn invert_all<'a>(proofs: impl Iterator<Item = &'a mut Replayed>) {
+    let mut slots: Vec<&mut Scalar> = proofs.flat_map(|proof| &mut proof.inverses).collect();
+    let mut inverses: Vec<Scalar> = slots.iter().map(|slot| **slot).collect();
+    Scalar::invert_batch_alloc(&mut inverses);
+    for (slot, inverse) in slots.iter_mut().zip(inverses) {
+        **slot = inverse;
+    }
 }
 
 /// start·Π of the factors at the bits that are set in the index, for every index.
@@ -224,10 +237,8 @@ impl Replayed {
         let [a, a1, b] = self.points;
         let [r, s, delta] = self.responses;
         let (y, z, e) = (self.y, self.z, self.last);
-        let mut inverses: Vec<Scalar> = self.rounds.iter().map(|round| round.challenge).collect();
-        inverses.push(y);
-        Scalar::invert_batch_alloc(&mut inverses);
-        let y_inverse = inverses.pop().unwrap_or(Scalar::ONE);
+        let (y_inverse, inverses) =
+            self.inverses.split_last().map_or((Scalar::ONE, &[][..]), |(y, rounds)| (*y, rounds));
         let (y_powers, y_inverses) = (squares(y, depth), squares(y_inverse, depth));
         let (zz, ee) = (z * z, e * e);
         let z_powers = squares(zz, AGGREGATION_LOG_MAX);
@@ -236,7 +247,7 @@ impl Replayed {
         let folded: Vec<[Scalar; 2]> = self
             .rounds
             .iter()
-            .zip(&inverses)
+            .zip(inverses)
             .map(|(round, inverse)| [round.challenge * round.challenge, inverse * inverse])
             .collect();
         let from_low = || folded.iter().rev().zip(&y_inverses);
