@@ -320,13 +320,8 @@ fn agree_on_sources(
             supplied: own.reading.get().registers.injected,
         };
         let supply = verify(post_supply(&facts, &own.secret.injected, rng)?, &facts)?;
-        let total = source_total(
-            cycle,
-            (source, MemberId(source)),
-            &owners(market),
-            &splits,
-            &supply,
-        )?;
+        let total =
+            source_total(cycle, (source, MemberId(source)), &owners(market), &splits, &supply)?;
         let opened = market.open_total(&total, rng)?;
         ensure!(opened.value() == 0, "tenants and {name} agree");
         let kwh = format!("{}.{}", wh / 1_000, wh % 1_000 / 100);
