@@ -21,42 +21,40 @@ use gridaccord_sealed::{
     tariff::Tariff,
 };
 
-fn one<T: DecodeExt<()> + Encode>(bytes: &Bytes) {
-    if let Ok(value) = T::decode(bytes.clone()) {
-        assert_eq!(value.encode(), *bytes, "a second encoding of one value");
-    }
+/// Whether the bytes decode; if they do, they must be the value's own encoding.
+fn one<T: DecodeExt<()> + Encode>(bytes: &Bytes) -> bool {
+    let Ok(value) = T::decode(bytes.clone()) else { return false };
+    assert_eq!(value.encode(), *bytes, "a second encoding of one value");
+    true
 }
+
+/// Every decoder of bytes that come from outside.
+pub const DECODERS: [fn(&Bytes) -> bool; 21] = [
+    one::<Submission>,
+    one::<Reading>,
+    one::<Deviation>,
+    one::<OpenSum>,
+    one::<Share>,
+    one::<Dealing>,
+    one::<Complaint>,
+    one::<LimitCertificate>,
+    one::<CycleClose>,
+    one::<Split>,
+    one::<Supply>,
+    one::<Issue>,
+    one::<Burn>,
+    one::<Claim>,
+    one::<FeederPair>,
+    one::<Bill>,
+    one::<Line>,
+    one::<Tariff>,
+    one::<Proof>,
+    one::<LogRecord>,
+    |bytes| one::<Point>(bytes) | one::<Commitment>(bytes) | one::<WireScalar>(bytes),
+];
 
 /// The first byte names the decoder, the rest is its input.
 pub fn decode_any(data: &[u8]) {
     let Some((decoder, rest)) = data.split_first() else { return };
-    let bytes = Bytes::copy_from_slice(rest);
-    let decoders: [fn(&Bytes); 21] = [
-        one::<Submission>,
-        one::<Reading>,
-        one::<Deviation>,
-        one::<OpenSum>,
-        one::<Share>,
-        one::<Dealing>,
-        one::<Complaint>,
-        one::<LimitCertificate>,
-        one::<CycleClose>,
-        one::<Split>,
-        one::<Supply>,
-        one::<Issue>,
-        one::<Burn>,
-        one::<Claim>,
-        one::<FeederPair>,
-        one::<Bill>,
-        one::<Line>,
-        one::<Tariff>,
-        one::<Proof>,
-        one::<LogRecord>,
-        |bytes| {
-            one::<Point>(bytes);
-            one::<Commitment>(bytes);
-            one::<WireScalar>(bytes);
-        },
-    ];
-    decoders[usize::from(*decoder) % decoders.len()](&bytes);
+    DECODERS[usize::from(*decoder) % DECODERS.len()](&Bytes::copy_from_slice(rest));
 }

@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, ensure};
 use clap::Args;
 use comfy_table::{Table, presets::UTF8_FULL_CONDENSED};
 use commonware_codec::{Encode as _, EncodeSize as _};
-use gridaccord_model::{GateId, Joules, MemberId, Price, Watts};
+use gridaccord_model::{GateId, Joules, MemberId, OwnerId, Price, Watts};
 use gridaccord_sealed::{
     Digest,
     account::{Line, Prices},
@@ -31,7 +31,7 @@ use gridaccord_sealed::{
 };
 use rand_chacha::ChaCha20Rng;
 use std::{
-    collections::BTreeSet,
+    collections::BTreeMap,
     time::{Duration, Instant},
 };
 
@@ -294,9 +294,9 @@ fn shares(bench: &mut Bench, market: &Rehearsal, rng: &mut ChaCha20Rng) -> Resul
     let (key, mut holders) =
         gridaccord_sealed::rehearsal::generate_key(market.gate.chain, 1, HOLDERS, rng)?;
     let cycle = GateFacts { key: key.key(), gate: GateId(900), ..market.gate };
-    let members = BTreeSet::from([0, 1, 2].map(MemberId));
+    let members = BTreeMap::from([0, 1, 2].map(|number| (MemberId(number), OwnerId(number))));
     let mut closings = Vec::new();
-    for member in &members {
+    for member in members.keys() {
         let value = Opening::hide(77, rng);
         let facts = CycleFacts {
             cycle,

@@ -30,7 +30,7 @@ use gridaccord_sealed::{
 };
 use rand::{SeedableRng as _, rand_core::UnwrapErr, rngs::SysRng};
 use rand_chacha::ChaCha20Rng;
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
 /// Tenants of the white paper.
 pub(crate) const TENANTS: u16 = 53;
@@ -320,7 +320,8 @@ fn agree_on_sources(
             supplied: own.reading.get().registers.injected,
         };
         let supply = verify(post_supply(&facts, &own.secret.injected, rng)?, &facts)?;
-        let total = source_total(cycle, source, &splits, &supply)?;
+        let total =
+            source_total(cycle, (source, MemberId(source)), &owners(market), &splits, &supply)?;
         let opened = market.open_total(&total, rng)?;
         ensure!(opened.value() == 0, "tenants and {name} agree");
         let kwh = format!("{}.{}", wh / 1_000, wh % 1_000 / 100);
@@ -333,6 +334,11 @@ fn agree_on_sources(
         "            four zeros prove that 53 totals and four totals agree; the total stays unknown to all"
     );
     Ok(())
+}
+
+/// Who stands behind each member.
+fn owners(market: &Rehearsal) -> BTreeMap<MemberId, OwnerId> {
+    market.parties.iter().map(|party| (party.seat.member, party.seat.owner)).collect()
 }
 
 /// Takes a tenant's energy from what the suppliers have left, J.
@@ -384,8 +390,7 @@ fn bill_everybody(
     }
     let batch = closings.iter().map(|(close, facts)| (close.clone(), facts)).collect();
     let closings = verify_all(batch).into_iter().collect::<Result<Vec<_>, _>>()?;
-    let members = market.parties.iter().map(|party| party.seat.member).collect();
-    let totals = total_cycle(cycle, &members, &closings)?;
+    let totals = total_cycle(cycle, &owners(market), &closings)?;
     let energy = market.open_total(&totals.energy, rng)?;
     let lost = check_balance(&energy, Joules(0))?;
     let pool = market.open_total(&totals.money, rng)?;

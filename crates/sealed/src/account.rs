@@ -14,6 +14,9 @@ use crate::{
 use gridaccord_model::{GateId, MemberId, Price, codec_struct};
 use std::collections::BTreeMap;
 
+/// First amount too large to deposit, µ·J/kWh.
+const DEPOSIT_LIMIT: i128 = 1 << 63;
+
 /// Whose account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Account {
@@ -155,10 +158,18 @@ impl LineSecret<'_> {
 pub struct Accounts(BTreeMap<Account, Commitment>);
 
 impl Accounts {
-    /// Opens an account with a public deposit, µ·J/kWh.
-    pub fn deposit(&mut self, account: Account, amount: i128) {
+    /// Opens an account with a public deposit, µ·J/kWh; its owner's deposits together stay below 2⁶³.
+    ///
+    /// # Errors
+    /// The amount is negative or reaches 2⁶³: a balance of 2⁶⁴ and more fits no range, so that its owner could
+    /// not prove its funds.
+    pub fn deposit(&mut self, account: Account, amount: i128) -> Result<(), Refusal> {
+        if !(0..DEPOSIT_LIMIT).contains(&amount) {
+            return Err(Refusal::Bounds);
+        }
         let balance = self.balance(&account);
         self.0.insert(account, combine(&[(1, &balance)], amount));
+        Ok(())
     }
 
     /// A balance; Com(0; 0) before the first deposit.

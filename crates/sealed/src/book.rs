@@ -6,6 +6,7 @@ use crate::{
     clearing::{Search, Share},
     gate::{GateRun, OWNERS_MIN, Outcome, Role, Seat, Step, SumIndex},
     group::{Commitment, Opening, Point, combine},
+    limit::LiveLimit,
     opening::{Opened, SealedSum},
     refusal::Refusal,
     statement::Cipher,
@@ -36,15 +37,23 @@ impl Book {
         Self { gate, entries: BTreeMap::new() }
     }
 
-    /// Admits a verified curve, or leaves the book as it was.
+    /// Admits a verified curve, or leaves the book as it was. Role and tier are the certificate's.
     ///
     /// # Errors
-    /// The curve is for another gate or another's, one of the member's stands, or the book is full.
-    pub fn admit(&mut self, seat: Seat, curve: VerifiedSubmission) -> Result<(), Refusal> {
-        let curve = curve.into_inner();
-        if curve.gate != self.gate.gate || curve.participant != seat.member {
+    /// The curve was not verified in this gate, all its facts included, and under this certificate; one of the
+    /// member's stands; or the book is full.
+    pub fn admit(
+        &mut self,
+        owner: OwnerId,
+        limit: &LiveLimit,
+        curve: VerifiedSubmission,
+    ) -> Result<(), Refusal> {
+        if *curve.place() != limit.place(&self.gate)? {
             return Err(Refusal::WrongPlace);
         }
+        let curve = curve.into_inner();
+        let (member, limit) = (curve.participant, limit.limit());
+        let seat = Seat { member, owner, role: limit.role, tier: limit.tier };
         if self.entries.contains_key(&seat.member) {
             return Err(Refusal::CurveStands);
         }
@@ -58,18 +67,17 @@ impl Book {
     /// Closes the book: from here on every sum is over this set.
     ///
     /// # Errors
-    /// Fewer than three owners of supply, or of demand: a sum would say too much about one of them.
+    /// Fewer than three owners of supply, or of demand: a sum would say too much about one of them. Who
+    /// posts firm demand is publicly no supply, whatever its role: a lone curve would stand bare in the sums.
     pub fn close(self) -> Result<ClosedBook, Refusal> {
-        let owners = |roles: &[Role]| {
-            let seats = self
-                .entries
-                .values()
-                .map(|(seat, _)| seat)
-                .filter(|seat| roles.contains(&seat.role));
-            seats.map(|seat| seat.owner).collect::<BTreeSet<OwnerId>>().len()
+        let owners = |stands: &dyn Fn(Role, &Body) -> bool| {
+            let stand = self.entries.values().filter(|(seat, body)| stands(seat.role, body));
+            stand.map(|(seat, _)| seat.owner).collect::<BTreeSet<OwnerId>>().len()
         };
-        let supply = owners(&[Role::Supplier, Role::Storage]);
-        let demand = owners(&[Role::Consumer, Role::Campus]);
+        let supply = owners(&|role, body| {
+            matches!(role, Role::Supplier | Role::Storage) && matches!(body, Body::Curve(_))
+        });
+        let demand = owners(&|role, _| matches!(role, Role::Consumer | Role::Campus));
         if supply < OWNERS_MIN || demand < OWNERS_MIN {
             return Err(Refusal::OwnersTooFew);
         }
@@ -229,12 +237,17 @@ pub fn derive_set_point(body: &Body, share: Share) -> Option<Commitment> {
 }
 
 /// A member's own set point: the opening of S·Com(g), and the watts it carries out, rounded down.
-#[derive(Debug)]
 pub struct OwnSetPoint {
     /// Opening of S·Com(g).
     pub scaled: Opening,
     /// ⌊g⌋.
     pub power: Watts,
+}
+
+impl core::fmt::Debug for OwnSetPoint {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("OwnSetPoint(..)")
+    }
 }
 
 /// What a member works out for itself from its secret and the public share.

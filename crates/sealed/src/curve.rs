@@ -23,8 +23,8 @@ impl core::fmt::Debug for Curve {
     }
 }
 
-/// Certified limits in the clear, W, each in [0, 2³¹).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// Certified limits in the clear, W, each in [0, 2³¹): their owner's and the certifier's secret.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct Limits {
     /// L: greatest import.
     pub import: Watts,
@@ -32,6 +32,12 @@ pub struct Limits {
     pub export: Watts,
     /// Q: greatest reserve.
     pub reserve: Watts,
+}
+
+impl core::fmt::Debug for Limits {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Limits(..)")
+    }
 }
 
 impl Curve {

@@ -19,7 +19,7 @@ use crate::{
 use commonware_codec::Encode as _;
 use commonware_cryptography::{Hasher as _, Sha256, sha256::Digest};
 use curve25519_dalek::{RistrettoPoint, traits::Identity as _};
-use gridaccord_model::{GateId, Joules, MemberId, codec_struct};
+use gridaccord_model::{GateId, Joules, MemberId, OwnerId, codec_struct};
 use rand_core::CryptoRng;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -159,23 +159,30 @@ pub struct CycleTotals {
 
 /// Sums a cycle's closings over all members of the cycle.
 ///
+/// `members` are all members of the cycle and who stands behind each.
+///
 /// # Errors
-/// A closing of another cycle, a second one of a member, or fewer than three in all.
+/// A closing not verified in this cycle, a second one of a member, or fewer than three owners in all.
 pub fn total_cycle(
     cycle: &GateFacts,
-    members: &BTreeSet<MemberId>,
+    members: &BTreeMap<MemberId, OwnerId>,
     closings: &[Verified<CycleClose>],
 ) -> Result<CycleTotals, Refusal> {
     let mut posted = BTreeMap::new();
-    for closing in closings.iter().map(Verified::get) {
-        if closing.cycle != cycle.gate || !members.contains(&closing.participant) {
+    let mut owners = BTreeSet::new();
+    for closing in closings {
+        let place = closing.place();
+        let owner = members.get(&place.participant).ok_or(Refusal::WrongPlace)?;
+        if place.gate != *cycle {
             return Err(Refusal::WrongPlace);
         }
+        owners.insert(*owner);
+        let closing = closing.get();
         if posted.insert(closing.participant, (closing.energy, closing.money)).is_some() {
             return Err(Refusal::CurveStands);
         }
     }
-    if posted.len() < OWNERS_MIN {
+    if owners.len() < OWNERS_MIN {
         return Err(Refusal::OwnersTooFew);
     }
     let mut hasher = Sha256::default();
@@ -191,7 +198,7 @@ pub fn total_cycle(
     Ok(CycleTotals {
         energy: sum_ciphers(cycle, SumIndex::CycleEnergy, set, energies)?,
         money: sum_ciphers(cycle, SumIndex::CycleMoney, set, moneys)?,
-        missing: members.iter().filter(|member| !posted.contains_key(member)).copied().collect(),
+        missing: members.keys().filter(|member| !posted.contains_key(member)).copied().collect(),
     })
 }
 

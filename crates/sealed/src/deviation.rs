@@ -12,7 +12,7 @@ use crate::{
     statement::{Form, Proof, Provable, Statement, Verified, Witness},
     submission::{SealError, WireVersion},
     tariff::SCALE,
-    transcript::{GateFacts, Place},
+    transcript::GateFacts,
 };
 use gridaccord_model::{GateId, MemberId, codec_struct};
 use rand_core::CryptoRng;
@@ -63,17 +63,13 @@ impl DeviationFacts {
         combine(&[(duration, &limit.export), (duration, &limit.import)], 0)
     }
 
-    fn statement(&self, bound: Commitment) -> Statement {
+    fn statement(&self, bound: Commitment) -> Result<Statement, Refusal> {
         let limit = self.limit.limit();
         let duration = i128::from(self.gate.interval.duration_s);
         let wide = |terms: &[(u16, i128)]| Form::new(Width::Bits64, terms, 0);
-        Statement {
+        Ok(Statement {
             domain: b"deviation",
-            place: Place {
-                gate: self.gate,
-                certificate: self.limit.hash(),
-                participant: limit.participant,
-            },
+            place: self.limit.place(&self.gate)?,
             publics: vec![SCALE, duration],
             points: vec![bound, self.difference(), limit.export, limit.import],
             ciphers: Vec::new(),
@@ -82,7 +78,7 @@ impl DeviationFacts {
                 wide(&[(0, SCALE), (1, 1)]),
                 wide(&[(2, duration), (3, duration), (0, -1)]),
             ],
-        }
+        })
     }
 }
 
@@ -93,7 +89,7 @@ impl Provable for Deviation {
         if self.gate != facts.gate.gate || self.participant != facts.limit.limit().participant {
             return Err(Refusal::WrongPlace);
         }
-        Ok(facts.statement(self.bound))
+        facts.statement(self.bound)
     }
 
     fn proof(&self) -> &Proof {
@@ -142,7 +138,7 @@ pub fn post_bound(
     let difference = Opening::combine(&[(SCALE, net), (duration.saturating_neg(), scaled)], 0)
         .ok_or(Refusal::Bounds)?;
     let bound = Opening::hide(bound, rng);
-    let statement = facts.statement(bound.commit());
+    let statement = facts.statement(bound.commit())?;
     let openings = vec![&bound, &difference, &limits.export, &limits.import];
     let proof = statement.prove(&Witness { openings, nonces: Vec::new() }, rng)?;
     let posting = Deviation {

@@ -3,7 +3,7 @@
 //! The order of steps is in the types: [`Holder::intend`] checks the rules and yields an [`Intent`]; its record
 //! is fsynced by the caller; only a [`Persisted`] intent gives a share. Rules: the closing block is final; the
 //! sum is the one the public search asks for, over all curves accepted at closing; no share was given for that
-//! gate and index before; a gate has one set; an interval has one sealed gate.
+//! gate and index before; a gate has one set; no two gates, and no two cycles, share a second of time.
 
 use crate::{
     book::SealedGate,
@@ -13,7 +13,7 @@ use crate::{
     refusal::Refusal,
 };
 use commonware_cryptography::sha256::Digest;
-use gridaccord_model::{GateId, TimeS, codec_struct};
+use gridaccord_model::{GateId, Interval, codec_struct};
 use rand_core::CryptoRng;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,15 +22,15 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct LogRecord {
     /// The gate, or the cycle.
     pub gate: GateId,
-    /// Start of its interval.
-    pub interval_start: TimeS,
+    /// Its interval, or the cycle's whole span.
+    pub interval: Interval,
     /// Which sum.
     pub index: SumIndex,
     /// Over which set.
     pub set: Digest,
 }
 
-codec_struct!(LogRecord { gate, interval_start, index, set });
+codec_struct!(LogRecord { gate, interval, index, set });
 
 /// Whether the block that closed the gate is final.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,9 +47,8 @@ pub struct Holder {
     key: KeyShare,
     epoch: EpochKey,
     given: BTreeSet<(GateId, SumIndex)>,
-    /// One set each for a gate's sums, a cycle's totals and a cycle's sources.
-    sets: BTreeMap<(Scope, GateId), Digest>,
-    intervals: BTreeMap<TimeS, GateId>,
+    /// One set, over one span of time, each for a gate's sums, a cycle's totals and a cycle's sources.
+    sets: BTreeMap<(Scope, GateId), (Digest, Interval)>,
 }
 
 /// Sums that must be over one set.
@@ -66,6 +65,10 @@ const fn scope(index: SumIndex) -> Scope {
         SumIndex::CycleEnergy | SumIndex::CycleMoney => Scope::Cycle,
         SumIndex::Source(_) => Scope::Sources,
     }
+}
+
+fn overlap(one: Interval, other: Interval) -> bool {
+    one.start == other.start || (one.start < other.end() && other.start < one.end())
 }
 
 /// A share that may be given once its record is on disk.
@@ -94,18 +97,14 @@ impl Intent {
 }
 
 impl Holder {
-    /// A holder with its log, oldest record first.
+    /// A holder with its log, oldest record first. The log runs on from epoch to epoch: of earlier epochs it
+    /// keeps at least what lies in intervals and cycles that may still be opened, else a new key would open the
+    /// same time over another set.
     ///
     /// # Errors
     /// The log contradicts itself: it is not this holder's, or damaged.
     pub fn new(key: KeyShare, epoch: EpochKey, log: &[LogRecord]) -> Result<Self, Refusal> {
-        let mut holder = Self {
-            key,
-            epoch,
-            given: BTreeSet::new(),
-            sets: BTreeMap::new(),
-            intervals: BTreeMap::new(),
-        };
+        let mut holder = Self { key, epoch, given: BTreeSet::new(), sets: BTreeMap::new() };
         for record in log {
             holder.check(record)?;
             holder.remember(record);
@@ -115,19 +114,21 @@ impl Holder {
 
     fn check(&self, record: &LogRecord) -> Result<(), Refusal> {
         let given = self.given.contains(&(record.gate, record.index));
-        let scope = scope(record.index);
-        let other_set = self.sets.get(&(scope, record.gate)).is_some_and(|set| *set != record.set);
-        let gate = self.intervals.get(&record.interval_start);
-        let other_gate = scope == Scope::Gate && gate.is_some_and(|gate| *gate != record.gate);
-        if given || other_set || other_gate { Err(Refusal::ShareGiven) } else { Ok(()) }
+        let own = (scope(record.index), record.gate);
+        // The same time under another number, with one member more or less, would give that member away.
+        let apart = self.sets.iter().all(|(key, (set, interval))| {
+            if *key == own {
+                *set == record.set && *interval == record.interval
+            } else {
+                key.0 != own.0 || !overlap(*interval, record.interval)
+            }
+        });
+        if given || !apart { Err(Refusal::ShareGiven) } else { Ok(()) }
     }
 
     fn remember(&mut self, record: &LogRecord) {
         self.given.insert((record.gate, record.index));
-        self.sets.insert((scope(record.index), record.gate), record.set);
-        if scope(record.index) == Scope::Gate {
-            self.intervals.insert(record.interval_start, record.gate);
-        }
+        self.sets.insert((scope(record.index), record.gate), (record.set, record.interval));
     }
 
     /// Position in the committee.
@@ -170,7 +171,7 @@ impl Holder {
         let gate = sum.gate();
         let record = LogRecord {
             gate: gate.gate,
-            interval_start: gate.interval.start,
+            interval: gate.interval,
             index: sum.index(),
             set: sum.set(),
         };

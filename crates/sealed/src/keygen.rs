@@ -39,10 +39,14 @@ impl Committee {
     /// A committee of the holders' encryption keys; f = ⌊(n − 1)/3⌋.
     ///
     /// # Errors
-    /// Fewer than 4 or more than [`HOLDERS_MAX`] holders.
+    /// Fewer than 4 or more than [`HOLDERS_MAX`] holders, or one key twice: a holder that copies another's key
+    /// gets shares it cannot read, which looks like a seat and is none.
     pub fn new(chain: Digest, epoch: u64, keys: Vec<Point>) -> Result<Self, KeygenError> {
         if !(4..=HOLDERS_MAX).contains(&keys.len()) {
             return Err(KeygenError::Holders(keys.len()));
+        }
+        if keys.iter().collect::<BTreeSet<_>>().len() != keys.len() {
+            return Err(KeygenError::KeyTwice);
         }
         let faults = keys.len().saturating_sub(1) / 3;
         Ok(Self { chain, epoch, keys, faults })
@@ -115,6 +119,9 @@ pub enum KeygenError {
     /// Not 4 to 128 holders.
     #[error("a key is shared among 4 to {HOLDERS_MAX} holders, not {0}")]
     Holders(usize),
+    /// Two holders with one key.
+    #[error("two holders have the same encryption key")]
+    KeyTwice,
     /// No such holder.
     #[error("holder {0} is not of the committee")]
     Unknown(u16),

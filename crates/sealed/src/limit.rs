@@ -7,6 +7,7 @@ use crate::{
     gate::Role,
     group::{Commitment, Opening},
     refusal::Refusal,
+    transcript::{GateFacts, Place},
 };
 use commonware_codec::Encode as _;
 use commonware_cryptography::{
@@ -127,7 +128,7 @@ pub struct Registry {
     pub forbidden: BTreeSet<SourceClass>,
 }
 
-/// A certificate that holds for one participant and interval: only [`LimitCertificate::check`] makes one.
+/// A certificate that held for one participant and interval: only [`LimitCertificate::check`] makes one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LiveLimit {
     limit: Limit,
@@ -145,6 +146,29 @@ impl LiveLimit {
     #[must_use]
     pub const fn hash(&self) -> Digest {
         self.hash
+    }
+
+    /// The participant's place in a gate. With it, what is used in one gate cannot outlive the certificate:
+    /// the interval it was checked for need not be the gate's.
+    ///
+    /// # Errors
+    /// The gate is of another chain, or the certificate does not hold throughout its interval.
+    pub fn place(&self, gate: &GateFacts) -> Result<Place, Refusal> {
+        if self.limit.chain != gate.chain {
+            return Err(Refusal::LimitChain);
+        }
+        self.limit.covers(gate.interval)?;
+        let participant = self.limit.participant;
+        Ok(Place { gate: *gate, certificate: self.hash, participant })
+    }
+}
+
+impl Limit {
+    fn covers(&self, interval: Interval) -> Result<(), Refusal> {
+        if interval.start < self.valid_from || interval.end() > self.valid_until {
+            return Err(Refusal::LimitExpired);
+        }
+        Ok(())
     }
 }
 
@@ -174,9 +198,7 @@ impl LimitCertificate {
         if limit.participant != participant {
             return Err(Refusal::LimitOwner);
         }
-        if interval.start < limit.valid_from || interval.end() > limit.valid_until {
-            return Err(Refusal::LimitExpired);
-        }
+        limit.covers(interval)?;
         if registry.revoked.contains(&(limit.participant, limit.device, limit.serial)) {
             return Err(Refusal::LimitRevoked);
         }

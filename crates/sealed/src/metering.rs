@@ -115,29 +115,26 @@ pub fn energy_width(rating: Watts, duration_s: u32) -> Width {
 }
 
 impl MeterFacts {
-    fn place(&self) -> Place {
-        Place {
-            gate: self.gate,
-            certificate: self.limit.hash(),
-            participant: self.limit.limit().participant,
-        }
-    }
-
-    fn message(&self, sequence: u64, registers: &Registers, signed_by: SignedBy) -> Vec<u8> {
-        let mut bytes = self.place().encode().to_vec();
+    fn message(
+        place: &Place,
+        sequence: u64,
+        registers: &Registers,
+        signed_by: SignedBy,
+    ) -> Vec<u8> {
+        let mut bytes = place.encode().to_vec();
         bytes.extend_from_slice(&sequence.to_be_bytes());
         bytes.extend_from_slice(&registers.encode());
         bytes.extend_from_slice(&signed_by.encode());
         bytes
     }
 
-    fn statement(&self, sequence: u64, registers: &Registers) -> Statement {
+    fn statement(&self, place: Place, sequence: u64, registers: &Registers) -> Statement {
         let limit = self.limit.limit();
         let duration = i128::from(self.gate.interval.duration_s);
         let form = |terms: &[(u16, i128)]| Form::new(self.width, terms, 0);
         Statement {
             domain: b"reading",
-            place: self.place(),
+            place,
             publics: vec![i128::from(sequence)],
             points: vec![registers.injected, registers.absorbed, limit.export, limit.import],
             ciphers: Vec::new(),
@@ -165,11 +162,12 @@ impl Provable for Reading {
             SignedBy::Meter => &facts.limit.limit().meter,
             SignedBy::Agent => &facts.agent,
         };
-        let message = facts.message(self.sequence, &self.registers, self.signed_by);
+        let place = facts.limit.place(&facts.gate)?;
+        let message = MeterFacts::message(&place, self.sequence, &self.registers, self.signed_by);
         if !key.verify(NAMESPACE, &message, &self.signature) {
             return Err(Refusal::ReadingSignature);
         }
-        Ok(facts.statement(self.sequence, &self.registers))
+        Ok(facts.statement(place, self.sequence, &self.registers))
     }
 
     fn proof(&self) -> &Proof {
@@ -215,10 +213,12 @@ pub fn read_meter(
     };
     let registers =
         Registers { injected: secret.injected.commit(), absorbed: secret.absorbed.commit() };
-    let statement = facts.statement(facts.sequence, &registers);
+    let place = facts.limit.place(&facts.gate)?;
+    let statement = facts.statement(place, facts.sequence, &registers);
     let openings = vec![&secret.injected, &secret.absorbed, &limits.export, &limits.import];
     let proof = statement.prove(&Witness { openings, nonces: Vec::new() }, rng)?;
-    let signature = key.sign(NAMESPACE, &facts.message(facts.sequence, &registers, signed_by));
+    let message = MeterFacts::message(&place, facts.sequence, &registers, signed_by);
+    let signature = key.sign(NAMESPACE, &message);
     let reading = Reading {
         version: WireVersion,
         gate: facts.gate.gate,

@@ -2,7 +2,8 @@
 //!
 //! Two families: 32 bits (power, and energy where it fits) and 64 bits (larger energy, money, deviation,
 //! carbon). A proof covers a power of two of commitments; the caller's list is padded with Com(0; 0).
-//! The library verifies with weights drawn from the proofs themselves, so replicas agree without randomness.
+//! The library proves; [`check`] verifies, many at once, with weights drawn from the proofs themselves, so that
+//! replicas agree without randomness.
 //! Its prover is not constant time in the witness (it uses variable-time multiscalar multiplication): a
 //! participant proves on its own machine.
 
@@ -12,19 +13,20 @@ use commonware_cryptography::sha256::Digest;
 use curve25519_dalek::{RistrettoPoint, Scalar, traits::Identity as _};
 use gridaccord_model::codec::Blob;
 use rand_core::CryptoRng;
-use std::{collections::BTreeMap, sync::OnceLock};
+use std::sync::OnceLock;
 use tari_bulletproofs_plus::{
-    PedersenGens,
-    commitment_opening::CommitmentOpening,
-    generators::pedersen_gens::ExtensionDegree,
-    range_parameters::RangeParameters,
-    range_proof::{RangeProof as LibraryProof, VerifyAction},
-    range_statement::RangeStatement,
-    range_witness::RangeWitness,
-    ristretto::create_pedersen_gens_with_extension_degree,
+    PedersenGens, commitment_opening::CommitmentOpening,
+    generators::pedersen_gens::ExtensionDegree, range_parameters::RangeParameters,
+    range_proof::RangeProof as LibraryProof, range_statement::RangeStatement,
+    range_witness::RangeWitness, ristretto::create_pedersen_gens_with_extension_degree,
 };
 use tari_merlin::Transcript;
 use zeroize::Zeroize as _;
+
+mod check;
+pub(crate) use check::{Replayed, Sum, invert_all, replay};
+
+use crate::{refusal::Refusal, transcript::TranscriptExt as _};
 
 /// log2 of the most ranges in one proof.
 pub const AGGREGATION_LOG_MAX: usize = 5;
@@ -32,9 +34,8 @@ pub const AGGREGATION_LOG_MAX: usize = 5;
 pub const AGGREGATION_MAX: usize = 1 << AGGREGATION_LOG_MAX;
 /// Bytes of the largest range proof: one tag, six scalars and points, two points for each of eleven rounds.
 pub const RANGE_PROOF_SIZE_MAX: usize = 1 + 32 * (6 + 2 * 11);
-/// Proofs checked in one multiscalar multiplication. Each costs a copy of its generators while it runs,
-/// and beyond this size a larger sum gains nothing.
-const CHUNK: usize = 128;
+/// Statements checked in one multiscalar multiplication: beyond this a larger sum gains little and costs memory.
+pub(crate) const CHUNK: usize = 256;
 
 /// SHA-256 over both families' generators and both bases: pinned, and recomputed by a test.
 const GENERATORS_HASH: [u8; 32] = [
@@ -233,31 +234,31 @@ impl RangeProofs for BulletproofsPlus {
     }
 
     fn verify(jobs: &[RangeJob]) -> bool {
-        let mut groups: BTreeMap<(Width, usize), Vec<&RangeJob>> = BTreeMap::new();
-        for job in jobs {
-            let Some(log) = log_of(job.commitments.len()) else { return false };
-            groups.entry((job.width, log)).or_default().push(job);
-        }
-        groups.into_iter().all(|((width, log), jobs)| {
-            jobs.chunks(CHUNK).all(|chunk| verify_chunk(width, log, chunk).is_some())
-        })
+        jobs.chunks(CHUNK).all(|chunk| verify_chunk(chunk).is_ok_and(|holds| holds))
     }
 }
 
-/// `Some` where every proof of the chunk holds.
-fn verify_chunk(width: Width, log: usize, jobs: &[&RangeJob]) -> Option<()> {
-    let mut transcripts: Vec<Transcript> = jobs.iter().map(|job| job.transcript.clone()).collect();
-    let statements = jobs
-        .iter()
-        .map(|job| statement(width, log, &job.commitments))
-        .collect::<Option<Vec<_>>>()?;
-    let proofs = jobs
-        .iter()
-        .map(|job| LibraryProof::<RistrettoPoint>::from_bytes(job.proof.as_bytes()).ok())
-        .collect::<Option<Vec<_>>>()?;
-    LibraryProof::verify_batch(&mut transcripts, &statements, &proofs, VerifyAction::VerifyOnly)
-        .ok()
-        .map(|_| ())
+/// Whether every proof of the chunk holds, as one sum with weights drawn from all of them.
+fn verify_chunk(jobs: &[RangeJob]) -> Result<bool, Refusal> {
+    let mut weights = Transcript::new(b"gridaccord/sealed/v1/range weights");
+    let mut replayed = Vec::with_capacity(jobs.len());
+    for job in jobs {
+        let mut transcript = job.transcript.clone();
+        replayed.push(replay(job.width, &mut transcript, &job.commitments, &job.proof)?);
+        transcript.append_message(b"range proof", job.proof.as_bytes());
+        let mut seal = [0; 32];
+        transcript.challenge_bytes(b"seal", &mut seal);
+        weights.append_message(b"seal", &seal);
+    }
+    invert_all(replayed.iter_mut());
+    let mut sum = Sum::new();
+    for (job, proof) in jobs.iter().zip(&replayed) {
+        let factors = proof.add(&weights.weight(), &mut sum);
+        for (factor, commitment) in factors.into_iter().zip(&job.commitments) {
+            sum.add(factor, *commitment);
+        }
+    }
+    Ok(sum.vanishes())
 }
 
 #[cfg(test)]

@@ -71,12 +71,17 @@ pub struct Party {
 }
 
 /// What a party offers.
-#[derive(Debug)]
 pub enum Offered {
     /// A curve.
     Curve(Box<Curve>),
     /// Firm demand, W, at least 0.
     Firm(Watts),
+}
+
+impl core::fmt::Debug for Offered {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Offered(..)")
+    }
 }
 
 /// A market with its parties.
@@ -182,13 +187,13 @@ impl Rehearsal {
             forbidden: BTreeSet::new(),
         };
         let mut accounts = Accounts::default();
-        accounts.deposit(Account::Pool, 0);
+        accounts.deposit(Account::Pool, 0)?;
         let mut parties = Vec::with_capacity(specs.len());
         for (member, spec) in (0u16..).map(MemberId).zip(specs) {
             tariff
                 .check_widths(Watts(spec.limits.import.0.max(spec.limits.export.0)), duration_s)?;
             let deposit = i128::from(spec.deposit.0).saturating_mul(MONEY_PER_MICRO);
-            accounts.deposit(Account::Member(member), deposit);
+            accounts.deposit(Account::Member(member), deposit)?;
             parties.push(certify(spec, member, &gate, &certifier, &registry, rng)?);
         }
         Ok(Self {
@@ -285,8 +290,8 @@ impl Rehearsal {
     pub fn close(&self, curves: Vec<VerifiedSubmission>) -> Result<ClosedBook, Refusal> {
         let mut book = Book::open(self.gate);
         for curve in curves {
-            let seat = self.party(curve.get().participant).ok_or(Refusal::WrongPlace)?.seat;
-            book.admit(seat, curve)?;
+            let party = self.party(curve.get().participant).ok_or(Refusal::WrongPlace)?;
+            book.admit(party.seat.owner, &party.live, curve)?;
         }
         book.close()
     }

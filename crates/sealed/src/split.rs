@@ -17,9 +17,9 @@ use crate::{
 use commonware_codec::{Encode as _, FixedSize, Read, Write};
 use commonware_cryptography::{Hasher as _, Sha256, sha256::Digest};
 use curve25519_dalek::Scalar;
-use gridaccord_model::{GateId, MemberId, codec::Bounded, codec_struct};
+use gridaccord_model::{GateId, MemberId, OwnerId, codec::Bounded, codec_struct};
 use rand_core::CryptoRng;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Most sources in one split.
 pub const SOURCES_MAX: usize = 16;
@@ -254,32 +254,40 @@ pub fn post_supply(
 
 /// Σ parts attributed to one source, less the source's own figure: zero when they agree.
 ///
+/// `source` is the source's position and the member that owns it, `members` who stands behind each consumer.
+///
 /// # Errors
-/// Fewer than three splits, one of another cycle, one without that source, or two of one member.
+/// Splits of fewer than three owners, one not verified in this cycle, one without that source, two of one
+/// member, or another member's supply.
 pub fn source_total(
     cycle: &GateFacts,
-    source: u16,
+    (source, supplier): (u16, MemberId),
+    members: &BTreeMap<MemberId, OwnerId>,
     splits: &[Verified<Split>],
     supply: &Verified<Supply>,
 ) -> Result<CycleTotal, Refusal> {
-    let mut members = BTreeSet::new();
+    if supply.place().gate != *cycle || supply.place().participant != supplier {
+        return Err(Refusal::WrongPlace);
+    }
+    let mut posted = BTreeSet::new();
+    let mut owners = BTreeSet::new();
     let mut hasher = Sha256::default();
     hasher.update(b"gridaccord/sealed/source set/v1");
     let mut ciphers = vec![(-1i8, supply.get().cipher)];
-    for split in splits.iter().map(Verified::get) {
-        if split.cycle != cycle.gate
-            || supply.get().cycle != cycle.gate
-            || !members.insert(split.participant)
-        {
+    for split in splits {
+        let place = split.place();
+        owners.insert(*members.get(&place.participant).ok_or(Refusal::WrongPlace)?);
+        if place.gate != *cycle || !posted.insert(place.participant) {
             return Err(Refusal::WrongPlace);
         }
+        let split = split.get();
         // All parts are hashed, so that the totals of all sources are over one set.
         hasher.update(&split.participant.encode());
         hasher.update(&split.parts.encode());
         let part = split.parts.get(usize::from(source)).ok_or(Refusal::SplitTotal)?;
         ciphers.push((1, part.cipher));
     }
-    if members.len() < OWNERS_MIN {
+    if owners.len() < OWNERS_MIN {
         return Err(Refusal::OwnersTooFew);
     }
     let set = hasher.finalize().1;

@@ -7,20 +7,18 @@
 
 use crate::{
     group::{
-        Commitment, Opening, Point, SecretScalar, WireScalar, bases, combine_points, mul_base,
+        Commitment, Opening, Point, SecretScalar, WireScalar, combine_points, mul_base,
         mul_blinding,
     },
     range::{
-        AGGREGATION_MAX, BulletproofsPlus, RangeError, RangeJob, RangeProof, RangeProofs, Width,
+        BulletproofsPlus, CHUNK, RangeError, RangeProof, RangeProofs, Replayed, Sum, Width,
+        invert_all, replay,
     },
     refusal::Refusal,
     transcript::{Nonces, Place, TranscriptExt as _},
 };
 use commonware_codec::{Buf, EncodeSize, Error, FixedSize, Read, Write};
-use curve25519_dalek::{
-    RistrettoPoint, Scalar,
-    traits::{IsIdentity as _, VartimeMultiscalarMul as _},
-};
+use curve25519_dalek::{RistrettoPoint, Scalar};
 use gridaccord_model::codec_struct;
 use rand_core::CryptoRng;
 use tari_merlin::Transcript;
@@ -307,30 +305,22 @@ impl Statement {
     }
 
     /// Replays the proof's transcript into equations that remain to be checked.
-    fn prepare(&self, proof: &Proof) -> Result<Prepared, Refusal> {
+    fn prepare(&self, proof: &Proof) -> Result<Prepared<'_>, Refusal> {
         if self.points.len() > POINTS_MAX || self.ciphers.is_empty() != proof.same_value.is_none() {
             return Err(Refusal::ProofShape);
         }
-        let mut transcript = self.transcript();
-        let mut prepared = Prepared { same_value: None, ranges: Vec::new() };
-        if let Some(same_value) = proof.same_value {
-            let rho = transcript.challenge(b"rho");
-            let challenge = announce(&mut transcript, &same_value.announcements);
-            respond(&mut transcript, &same_value.responses);
-            let mut seal = [0; 32];
-            transcript.clone().challenge_bytes(b"seal", &mut seal);
-            let terms = self
-                .ciphers
-                .iter()
-                .map(|(position, cipher)| {
-                    Some((*self.points.get(usize::from(*position))?, *cipher))
-                })
-                .collect::<Option<Vec<_>>>()
-                .ok_or(Refusal::ProofShape)?;
-            let key = self.place.gate.key;
-            prepared.same_value =
-                Some(SameValueJob { rho, challenge, seal, key, terms, proof: same_value });
+        let known = |position: &u16| usize::from(*position) < self.points.len();
+        if !self.ciphers.iter().all(|(position, _)| known(position)) {
+            return Err(Refusal::ProofShape);
         }
+        let mut transcript = self.transcript();
+        let same_value = proof.same_value.map(|proof| {
+            let rho = transcript.challenge(b"rho");
+            let challenge = announce(&mut transcript, &proof.announcements);
+            respond(&mut transcript, &proof.responses);
+            SameValueJob { rho, challenge, proof }
+        });
+        let mut ranges = Vec::new();
         for (width, part) in [(Width::Bits32, &proof.narrow), (Width::Bits64, &proof.wide)] {
             let commitments = self
                 .forms_of(width)
@@ -339,20 +329,17 @@ impl Statement {
                 .ok_or(Refusal::ProofShape)?;
             match part {
                 None if commitments.is_empty() => {}
-                Some(proof) if (1..=AGGREGATION_MAX).contains(&commitments.len()) => {
-                    let inner = range_transcript(&transcript, width);
+                Some(proof) => {
+                    let mut inner = range_transcript(&transcript, width);
                     transcript.append_message(b"range proof", proof.as_bytes());
-                    prepared.ranges.push(RangeJob {
-                        width,
-                        transcript: inner,
-                        commitments,
-                        proof: proof.clone(),
-                    });
+                    ranges.push(replay(width, &mut inner, &commitments, proof)?);
                 }
-                _ => return Err(Refusal::ProofShape),
+                None => return Err(Refusal::ProofShape),
             }
         }
-        Ok(prepared)
+        let mut seal = [0; 32];
+        transcript.challenge_bytes(b"seal", &mut seal);
+        Ok(Prepared { statement: self, same_value, ranges, seal })
     }
 }
 
@@ -391,62 +378,88 @@ fn respond(transcript: &mut Transcript, responses: &[WireScalar; 3]) {
 struct SameValueJob {
     rho: Scalar,
     challenge: Scalar,
-    /// Digest of the whole proof: what the batch's weights are drawn from.
-    seal: [u8; 32],
-    key: Point,
-    terms: Vec<(Commitment, Cipher)>,
     proof: SameValueProof,
 }
 
 /// A replayed proof whose equations are not yet checked.
-struct Prepared {
+struct Prepared<'a> {
+    statement: &'a Statement,
     same_value: Option<SameValueJob>,
-    ranges: Vec<RangeJob>,
+    ranges: Vec<Replayed>,
+    /// Digest of the statement and its whole proof: what the batch's weights are drawn from.
+    seal: [u8; 32],
 }
 
-/// Whether the three equations of every job hold: one multiscalar multiplication with 128-bit weights.
-fn same_values_hold<'a>(jobs: impl Iterator<Item = &'a SameValueJob> + Clone) -> bool {
-    let mut weights = Transcript::new(b"gridaccord/sealed/v1/same-value weights");
-    for job in jobs.clone() {
-        weights.append_message(b"seal", &job.seal);
+impl Prepared<'_> {
+    /// Adds every equation of the proof, each with its own weight.
+    fn add(&self, weights: &mut Transcript, sum: &mut Sum) {
+        let statement = self.statement;
+        let mut on_points = vec![Scalar::ZERO; statement.points.len()];
+        if let Some(job) = &self.same_value {
+            self.add_same_value(job, weights, &mut on_points, sum);
+        }
+        for range in &self.ranges {
+            let factors = range.add(&weights.weight(), sum);
+            // A form's commitment is a combination of the statement's: its factor is spread over them.
+            for ((_, form), factor) in statement.forms_of(range.width).zip(factors) {
+                for (position, coefficient) in &form.terms {
+                    if let Some(on_point) = on_points.get_mut(usize::from(*position)) {
+                        *on_point += crate::group::scalar(*coefficient) * factor;
+                    }
+                }
+                sum.base += crate::group::scalar(form.constant) * factor;
+            }
+        }
+        for (scalar, point) in on_points.into_iter().zip(&statement.points) {
+            sum.add(scalar, point.point());
+        }
     }
-    let (mut on_base, mut on_blinding) = (Scalar::ZERO, Scalar::ZERO);
-    let (mut scalars, mut points) = (Vec::new(), Vec::new());
-    for job in jobs {
+
+    fn add_same_value(
+        &self,
+        job: &SameValueJob,
+        weights: &mut Transcript,
+        on_points: &mut [Scalar],
+        sum: &mut Sum,
+    ) {
         let [value, blinding, nonce] = job.proof.responses.map(|response| response.0);
         let weight = [weights.weight(), weights.weight(), weights.weight()];
-        on_base += weight[0] * value + weight[1] * nonce + weight[2] * value;
-        on_blinding += weight[0] * blinding;
-        scalars.push(weight[2] * nonce);
-        points.push(job.key.point());
+        sum.base += weight[0] * value + weight[1] * nonce + weight[2] * value;
+        sum.blinding += weight[0] * blinding;
+        sum.add(weight[2] * nonce, self.statement.place.gate.key.point());
         for (announcement, weight) in job.proof.announcements.iter().zip(&weight) {
-            scalars.push(-weight);
-            points.push(announcement.point());
+            sum.add(-weight, announcement.point());
         }
         let mut factors = weight.map(|weight| -(weight * job.challenge));
-        for (commitment, cipher) in &job.terms {
-            scalars.extend(factors);
-            points.extend([commitment.point(), cipher.k.point(), cipher.m.point()]);
+        for (position, cipher) in &self.statement.ciphers {
+            if let Some(on_point) = on_points.get_mut(usize::from(*position)) {
+                *on_point += factors[0];
+            }
+            sum.add(factors[1], cipher.k.point());
+            sum.add(factors[2], cipher.m.point());
             factors = factors.map(|factor| factor * job.rho);
         }
     }
-    scalars.extend([on_base, on_blinding]);
-    points.extend([crate::group::base(), bases().blinding]);
-    RistrettoPoint::vartime_multiscalar_mul(scalars, points).is_identity()
 }
 
-fn holds(batch: &[(usize, Prepared)]) -> bool {
-    let same_values = batch.iter().filter_map(|(_, prepared)| prepared.same_value.as_ref());
-    if same_values.clone().next().is_some() && !same_values_hold(same_values) {
-        return false;
-    }
-    let ranges: Vec<RangeJob> =
-        batch.iter().flat_map(|(_, prepared)| prepared.ranges.iter().cloned()).collect();
-    BulletproofsPlus::verify(&ranges)
+/// Whether every equation of every proof holds: one multiscalar multiplication for each chunk, with 128-bit weights
+/// drawn from all that is in it.
+fn holds(batch: &[(usize, Prepared<'_>)]) -> bool {
+    batch.chunks(CHUNK).all(|chunk| {
+        let mut weights = Transcript::new(b"gridaccord/sealed/v1/batch weights");
+        for (_, prepared) in chunk {
+            weights.append_message(b"seal", &prepared.seal);
+        }
+        let mut sum = Sum::new();
+        for (_, prepared) in chunk {
+            prepared.add(&mut weights, &mut sum);
+        }
+        sum.vanishes()
+    })
 }
 
 /// Halves a failing batch until the false proofs stand alone.
-fn find_culprits(batch: &[(usize, Prepared)], culprits: &mut Vec<usize>) {
+fn find_culprits(batch: &[(usize, Prepared<'_>)], culprits: &mut Vec<usize>) {
     if holds(batch) {
         return;
     }
@@ -472,6 +485,9 @@ pub fn verify_statements(batch: &[(&Statement, &Proof)]) -> Vec<(usize, Refusal)
             Err(refusal) => refused.push((position, refusal)),
         }
     }
+    let ranges =
+        prepared.iter_mut().flat_map(|(_, ready): &mut (usize, Prepared<'_>)| &mut ready.ranges);
+    invert_all(ranges);
     let mut culprits = Vec::new();
     if !prepared.is_empty() {
         find_culprits(&prepared, &mut culprits);
@@ -496,21 +512,33 @@ pub trait Provable {
     fn proof(&self) -> &Proof;
 }
 
-/// Evidence in the type that a posting's proof holds: only this module makes one.
+/// Evidence in the type that a posting's proof holds, and in which place: only this module makes one.
+///
+/// The place is part of the evidence because a gate's number alone does not say under which key, interval or
+/// chain the proof was judged.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Verified<T>(T);
+pub struct Verified<T> {
+    item: T,
+    place: Place,
+}
 
 impl<T> Verified<T> {
     /// The posting.
     #[must_use]
     pub const fn get(&self) -> &T {
-        &self.0
+        &self.item
+    }
+
+    /// The place its proof holds in.
+    #[must_use]
+    pub const fn place(&self) -> &Place {
+        &self.place
     }
 
     /// The posting, without its evidence.
     #[must_use]
     pub fn into_inner(self) -> T {
-        self.0
+        self.item
     }
 }
 
@@ -521,22 +549,22 @@ impl<T> Verified<T> {
 pub fn verify<T: Provable>(item: T, facts: &T::Facts) -> Result<Verified<T>, Refusal> {
     let statement = item.statement(facts)?;
     match verify_statements(&[(&statement, item.proof())]).first() {
-        None => Ok(Verified(item)),
+        None => Ok(Verified { item, place: statement.place }),
         Some((_, refusal)) => Err(*refusal),
     }
 }
 
 /// Verifies many postings in one batch; each gets its own verdict.
 pub fn verify_all<T: Provable>(items: Vec<(T, &T::Facts)>) -> Vec<Result<Verified<T>, Refusal>> {
-    let mut verdicts: Vec<Option<Refusal>> = Vec::with_capacity(items.len());
+    let mut verdicts: Vec<Result<Place, Refusal>> = Vec::with_capacity(items.len());
     let mut statements = Vec::with_capacity(items.len());
     for (position, (item, facts)) in items.iter().enumerate() {
         match item.statement(facts) {
             Ok(statement) => {
+                verdicts.push(Ok(statement.place));
                 statements.push((position, statement));
-                verdicts.push(None);
             }
-            Err(refusal) => verdicts.push(Some(refusal)),
+            Err(refusal) => verdicts.push(Err(refusal)),
         }
     }
     let batch: Vec<(&Statement, &Proof)> = statements
@@ -547,9 +575,9 @@ pub fn verify_all<T: Provable>(items: Vec<(T, &T::Facts)>) -> Vec<Result<Verifie
         if let Some(verdict) =
             statements.get(within).and_then(|(position, _)| verdicts.get_mut(*position))
         {
-            *verdict = Some(refusal);
+            *verdict = Err(refusal);
         }
     }
     let judged = items.into_iter().zip(verdicts);
-    judged.map(|((item, _), verdict)| verdict.map_or_else(|| Ok(Verified(item)), Err)).collect()
+    judged.map(|((item, _), verdict)| Ok(Verified { item, place: verdict? })).collect()
 }

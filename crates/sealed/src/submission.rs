@@ -7,7 +7,7 @@
 
 use crate::{
     curve::Curve,
-    group::{Commitment, Opening},
+    group::{Commitment, Opening, combine},
     limit::{LimitOpenings, LiveLimit},
     range::Width,
     refusal::Refusal,
@@ -185,20 +185,38 @@ pub struct Admission {
     pub limit: LiveLimit,
     /// The participant's account, in µ·J/kWh.
     pub balance: Commitment,
-    /// Its carbon allowance in mg·J/kWh, where it has one.
+    /// Its carbon allowance in mg·J/kWh, where it has one: what is left after burns and after the
+    /// [`Submission::pledge`]s of its unbilled intervals, so that one allowance does not cover two intervals.
     pub allowance: Option<Commitment>,
     /// Intervals in which it took part that are not billed yet.
     pub unbilled: u32,
 }
 
 impl Admission {
-    fn place(&self) -> Place {
-        Place {
-            gate: self.gate,
-            certificate: self.limit.hash(),
-            participant: self.limit.limit().participant,
+    fn place(&self) -> Result<Place, Refusal> {
+        self.limit.place(&self.gate)
+    }
+}
+
+impl Submission {
+    /// Com(f·Δt·(x_P + r)), mg·J/kWh: the most this posting can emit, which its allowance stands pledged for
+    /// until it is burned. Com(0; 0) for a source that emits nothing and for firm demand.
+    #[must_use]
+    pub fn pledge(&self, facts: &Admission) -> Commitment {
+        match &self.body {
+            Body::Curve(body) => {
+                let per_watt = emission_per_watt(facts);
+                combine(&[(per_watt, &body.points[PRICES - 1]), (per_watt, &body.reserve)], 0)
+            }
+            Body::Firm(_) => Commitment::zero(),
         }
     }
+}
+
+/// f·Δt, mg·J/kWh for each watt injected throughout the interval.
+fn emission_per_watt(facts: &Admission) -> i128 {
+    let factor = i128::from(facts.limit.limit().carbon_mg_per_kwh);
+    factor.saturating_mul(i128::from(facts.gate.interval.duration_s))
 }
 
 /// What the participant keeps of its own submission: openings of its curve, to execute and be billed by.
@@ -286,14 +304,16 @@ fn curve_statement(body: &CurveBody, facts: &Admission) -> Result<Statement, Ref
     forms.push(funds_form(&facts.tariff, duration, [at::IMPORT, at::EXPORT, at::BALANCE])?);
     if limit.carbon_mg_per_kwh > 0 {
         points.push(facts.allowance.ok_or(Refusal::AllowanceMissing)?);
-        let per_watt = i128::from(limit.carbon_mg_per_kwh).saturating_mul(i128::from(duration));
-        let terms = [(at::ALLOWANCE, 1), (at::LAST, per_watt.saturating_neg())];
+        let per_watt = emission_per_watt(facts);
+        // With the reserve: who is called to deliver what it holds must not owe allowances for obeying.
+        let per_watt = per_watt.saturating_neg();
+        let terms = [(at::ALLOWANCE, 1), (at::LAST, per_watt), (at::RESERVE, per_watt)];
         forms.push(Form::new(Width::Bits64, &terms, 0));
     }
     let mut ciphers: Vec<(u16, Cipher)> = (0..).zip(body.ciphers).collect();
     ciphers.push((at::RESERVE, body.reserve_cipher));
     let publics = publics(facts);
-    Ok(Statement { domain: b"curve", place: facts.place(), publics, points, ciphers, forms })
+    Ok(Statement { domain: b"curve", place: facts.place()?, publics, points, ciphers, forms })
 }
 
 fn firm_statement(body: &FirmBody, facts: &Admission) -> Result<Statement, Refusal> {
@@ -302,7 +322,7 @@ fn firm_statement(body: &FirmBody, facts: &Admission) -> Result<Statement, Refus
     let funds = funds_form(&facts.tariff, facts.gate.interval.duration_s, [1, 2, 3])?;
     Ok(Statement {
         domain: b"firm demand",
-        place: facts.place(),
+        place: facts.place()?,
         publics: publics(facts),
         points: vec![body.point, limit.import, limit.export, facts.balance],
         ciphers: vec![(0, body.cipher)],

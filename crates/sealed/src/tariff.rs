@@ -180,9 +180,14 @@ impl Tariff {
         }
     }
 
-    /// λ_w, the price of withdrawals at a price: with the loss factor, rounded toward −∞ to a quantum.
+    /// λ_w, the price of withdrawals at a price: with the loss factor, rounded toward −∞ to a quantum. A price
+    /// below zero carries no loss factor, so that λ_w ≥ λ everywhere: else energy read into and out of the bus at
+    /// once would earn the difference, and no balance would show it.
     #[must_use]
     pub fn withdrawal(&self, price: Price) -> i128 {
+        if price.0 <= 0 {
+            return i128::from(price.0);
+        }
         let factor = i128::from(self.loss_ppm).saturating_add(1_000_000);
         i128::from(price.0).saturating_mul(factor).div_euclid(1_000_000)
     }

@@ -12,12 +12,18 @@ mod twin;
 mod market;
 #[path = "it/forgery.rs"]
 mod forgery;
+#[path = "it/independent.rs"]
+mod independent;
+#[path = "it/cheating.rs"]
+mod cheating;
 #[path = "it/opening.rs"]
 mod opening;
 #[path = "it/settlement.rs"]
 mod settlement;
 #[path = "it/boundary.rs"]
 mod boundary;
+#[path = "it/seeds.rs"]
+mod seeds;
 #[path = "it/wire.rs"]
 mod wire;
 #[path = "it/vectors.rs"]

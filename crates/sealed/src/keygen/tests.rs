@@ -178,6 +178,87 @@ fn a_dealing_is_refused_when_copied_misshapen_repeated_or_without_knowledge() {
     assert_eq!(phase.post(replayed), Err(KeygenError::Knowledge(3)));
 }
 
+/// What a bad holder does in key generation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fault {
+    /// Deals nothing and complains about nobody.
+    Silent,
+    /// Deals a false share to an honest holder.
+    CheatsHonest,
+    /// Deals a false share to its accomplice, which does not complain.
+    CheatsAccomplice,
+    /// Complains about an honest dealer without ground.
+    Slanders,
+    /// Complains with a key that is not the one it holds.
+    Forges,
+}
+
+#[test]
+fn any_two_of_seven_holders_silent_or_lying_at_each_step_change_nothing() {
+    const FAULTS: [Fault; 5] = [
+        Fault::Silent,
+        Fault::CheatsHonest,
+        Fault::CheatsAccomplice,
+        Fault::Slanders,
+        Fault::Forges,
+    ];
+    let mut rng = ChaCha20Rng::seed_from_u64(7);
+    let (committee, receivers) = committee(7, &mut rng);
+    for faults in FAULTS.iter().flat_map(|one| FAULTS.map(|two| [*one, two])) {
+        // Holders 5 and 6 are bad.
+        let mut phase = dealings(&committee, 0..5, &mut rng);
+        for (dealer, accomplice, fault) in [(5, 6, faults[0]), (6, 5, faults[1])] {
+            match fault {
+                Fault::Silent => {}
+                Fault::CheatsHonest => {
+                    phase.post(lie(&committee, dealer, dealer - 4, &mut rng)).unwrap();
+                }
+                Fault::CheatsAccomplice => {
+                    phase.post(lie(&committee, dealer, accomplice, &mut rng)).unwrap();
+                }
+                _ => phase.post(Dealing::deal(&committee, dealer, &mut rng).unwrap()).unwrap(),
+            }
+        }
+        let mut phase = phase.close();
+        for (holder, fault) in [(5, faults[0]), (6, faults[1])] {
+            let slander = receivers[holder].complain(&phase, 0, &mut rng).unwrap();
+            let receiver = u16::try_from(holder).unwrap();
+            let (complaint, expected) = match fault {
+                Fault::Slanders => {
+                    (slander, KeygenError::ComplaintUnfounded { receiver, dealer: 0 })
+                }
+                Fault::Forges => {
+                    let shared = Commitment::new(slander.shared.point() + crate::group::base());
+                    let forged = Complaint { shared, ..slander };
+                    (forged, KeygenError::ComplaintFalse { receiver, dealer: 0 })
+                }
+                _ => continue,
+            };
+            assert_eq!(phase.post(&complaint), Err(expected));
+        }
+        for honest in &receivers[..5] {
+            for complaint in honest.complaints(&phase, &mut rng) {
+                assert!(complaint.dealer >= 5, "only liars are complained about");
+                phase.post(&complaint).unwrap();
+            }
+        }
+        let key = phase.clone().close().unwrap();
+        assert_eq!(key.qualified()[..5], [0, 1, 2, 3, 4], "{faults:?}");
+        for (dealer, fault) in [(5, faults[0]), (6, faults[1])] {
+            let out = matches!(fault, Fault::Silent | Fault::CheatsHonest);
+            assert_eq!(key.qualified().contains(&dealer), !out, "{faults:?}");
+        }
+        // The five honest holders open; silence and false shares of the other two change nothing.
+        let shares: Vec<KeyShare> = receivers[..5]
+            .iter()
+            .map(|holder| holder.share(&phase, &key).unwrap())
+            .chain([5, 6].map(|holder| KeyShare { holder, secret: SecretScalar(Scalar::ONE) }))
+            .collect();
+        assert_eq!(opens(&key, &shares, &mut rng), Some(4_321), "{faults:?}");
+        assert_eq!(opens(&key, &shares[1..], &mut rng), None, "four true shares are too few");
+    }
+}
+
 #[test]
 fn placements_in_which_one_owner_or_one_role_could_open_are_refused() {
     let seat = |owner, role| (OwnerId(owner), role);

@@ -94,7 +94,7 @@ fn an_emitting_curve_is_covered_by_its_allowance_or_not_proven() {
     let live = issued.check(party.seat.member, market.gate.interval, &market.registry).unwrap();
     let step = [(Price(60_000), Watts(12_000))];
     let offered = || Curve::from_steps(&market.tariff.grid, Watts(0), &step, Watts(100));
-    let needed = 230_000i128 * 300 * 12_000;
+    let needed = 230_000i128 * 300 * (12_000 + 100);
     let missing = Admission { limit: live, ..market.admission(party) };
     for (quanta, covered) in [(needed, true), (needed - 1, false)] {
         let allowance = Opening::hide(quanta, &mut rng);

@@ -103,10 +103,11 @@ fn a_proof_holds_in_one_place_only() {
         with(&|f| f.gate.interval.duration_s = 299),
         with(&|f| f.gate.epoch = 2),
         with(&|f| f.gate.key = key),
-        with(&|f| f.gate.chain = Digest([1; 32])),
         with(&|f| f.balance = Commitment::public(5_000_000_000_000_000)),
         with(&|f| f.limit = market.parties[3].certificate_of(&market, 2)),
     ];
+    let chain = with(&|f| f.gate.chain = Digest([1; 32]));
+    assert_eq!(refused(honest.clone(), &chain), Refusal::LimitChain);
     for place in &places {
         assert_eq!(refused(honest.clone(), place), Refusal::ProofFalse);
     }

@@ -1,8 +1,9 @@
 //! Opening sums: shares, thresholds, and what a holder refuses.
 
-use crate::world::{firm, rng, six};
+use crate::world::{firm, idle, rng, six};
+use commonware_codec::{DecodeExt as _, Encode as _};
 use curve25519_dalek::Scalar;
-use gridaccord_model::{GateId, MemberId, Watts, codec::Bounded};
+use gridaccord_model::{GateId, OwnerId, Watts, codec::Bounded};
 use gridaccord_sealed::{
     Refusal,
     book::{Book, SealedGate},
@@ -17,7 +18,7 @@ use gridaccord_sealed::{
     tariff::PRICES,
 };
 
-/// Six parties of which the first three are given firm demand too: sums open the same, and fast.
+/// Six parties of which the first three offer nothing.
 fn gate(market: &Rehearsal, seed: u64) -> SealedGate {
     let mut rng = rng(seed);
     let postings = (3..6).map(|member| firm(market, member, 1_000, &mut rng)).collect();
@@ -26,10 +27,9 @@ fn gate(market: &Rehearsal, seed: u64) -> SealedGate {
     SealedGate::new(market.close(verified).unwrap(), market.tariff, Watts(0), Search::cold())
 }
 
-/// Suppliers that offer nothing: a firm curve of 0 W is a curve like any other.
 fn supply(market: &Rehearsal, rng: &mut rand_chacha::ChaCha20Rng) -> Vec<VerifiedSubmission> {
-    let postings = (0..3).map(|member| firm(market, member, 0, rng)).collect();
-    market.verify(postings).unwrap()
+    let seal = |party| market.seal(party, &idle(), rng).unwrap().0;
+    market.verify(market.parties[..3].iter().map(seal).collect()).unwrap()
 }
 
 fn give(holder: &mut Holder, gate: &SealedGate, seed: u64) -> Share {
@@ -93,6 +93,33 @@ fn forged_openings_are_refused_rule_by_rule() {
 }
 
 #[test]
+fn errors_of_two_shares_that_cancel_are_found() {
+    let mut market = six(28);
+    let gate = gate(&market, 28);
+    let sum = gate.next_sum().unwrap().unwrap();
+    let mut shares: Vec<Share> =
+        market.holders.iter_mut().map(|holder| give(holder, &gate, 3)).collect();
+    // The response is a share's last scalar: one more here, one less there.
+    for (share, by) in [(0, Scalar::ONE), (1, -Scalar::ONE)] {
+        let mut bytes = shares[share].encode().to_vec();
+        let at = bytes.len() - 32;
+        let old: [u8; 32] = bytes[at..].try_into().unwrap();
+        let new = Scalar::from_canonical_bytes(old).unwrap() + by;
+        bytes[at..].copy_from_slice(new.as_bytes());
+        shares[share] = Share::decode(bytes::Bytes::from(bytes)).unwrap();
+    }
+    let open = OpenSum {
+        gate: market.gate.gate,
+        index: sum.index(),
+        value: -3_000,
+        shares: Bounded::new(shares[..3].to_vec()).unwrap(),
+    };
+    assert_eq!(open.verify(&sum, &market.epoch), Err(Refusal::ShareFalse));
+    let error = assemble(&sum, &market.epoch, &shares, &LogTable::new(10), 1 << 20).unwrap_err();
+    assert_eq!((error.refusal, error.false_shares), (Refusal::SharesTooFew, vec![0, 1]));
+}
+
+#[test]
 fn a_holder_gives_each_share_once_for_one_set_and_one_gate_of_an_interval() {
     let mut market = six(22);
     let first = gate(&market, 22);
@@ -133,12 +160,11 @@ fn a_book_needs_three_owners_on_each_side_and_one_curve_a_member() {
     let few: Vec<_> = supply.iter().cloned().chain(demand).collect();
     assert_eq!(market.close(few).unwrap_err(), Refusal::OwnersTooFew);
     let mut book = Book::open(market.gate);
-    let seat = market.parties[0].seat;
-    book.admit(seat, supply[0].clone()).unwrap();
-    assert_eq!(book.admit(seat, supply[0].clone()), Err(Refusal::CurveStands));
-    assert_eq!(book.admit(seat, supply[1].clone()), Err(Refusal::WrongPlace));
+    let (owner, live) = (OwnerId(0), &market.parties[0].live);
+    book.admit(owner, live, supply[0].clone()).unwrap();
+    assert_eq!(book.admit(owner, live, supply[0].clone()), Err(Refusal::CurveStands));
+    assert_eq!(book.admit(owner, live, supply[1].clone()), Err(Refusal::WrongPlace));
     let mut elsewhere =
         Book::open(gridaccord_sealed::transcript::GateFacts { gate: GateId(5), ..market.gate });
-    assert_eq!(elsewhere.admit(seat, supply[0].clone()), Err(Refusal::WrongPlace));
-    assert_eq!(seat.member, MemberId(0));
+    assert_eq!(elsewhere.admit(owner, live, supply[0].clone()), Err(Refusal::WrongPlace));
 }

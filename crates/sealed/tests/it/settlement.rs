@@ -3,7 +3,7 @@
 use crate::world::{rng, six};
 use commonware_codec::{DecodeExt as _, Encode as _};
 use commonware_cryptography::{Signer as _, ed25519};
-use gridaccord_model::{CarbonMg, GateId, Joules, MemberId, Money, Price, codec::Label};
+use gridaccord_model::{CarbonMg, GateId, Joules, MemberId, Money, OwnerId, Price, codec::Label};
 use gridaccord_sealed::{
     Digest, Refusal,
     account::{Account, Accounts, Line, LineSecret, Prices},
@@ -22,7 +22,7 @@ use gridaccord_sealed::{
     transcript::Place,
 };
 use rand_chacha::ChaCha20Rng;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 fn read(
     market: &Rehearsal,
@@ -250,8 +250,8 @@ fn rounding_is_toward_minus_infinity_on_both_sides_of_zero() {
 fn transfers_conserve_the_sum_of_all_accounts() {
     let mut rng = rng(35);
     let mut accounts = Accounts::default();
-    accounts.deposit(Account::Member(MemberId(0)), 1_000);
-    accounts.deposit(Account::Pool, 0);
+    accounts.deposit(Account::Member(MemberId(0)), 1_000).unwrap();
+    accounts.deposit(Account::Pool, 0).unwrap();
     let before = accounts.total();
     let amount = Opening::hide(300, &mut rng);
     accounts.transfer(Account::Member(MemberId(0)), Account::Pool, &amount.commit()).unwrap();
@@ -272,7 +272,8 @@ fn a_cycles_two_sums_open_and_who_is_missing_is_named() {
     let mut rng = rng(36);
     let mut market = six(36);
     let cycle = market.gate;
-    let members: BTreeSet<MemberId> = (0..4).map(MemberId).collect();
+    let members: BTreeMap<MemberId, OwnerId> =
+        (0..4).map(|number| (MemberId(number), OwnerId(number))).collect();
     let mut closings = Vec::new();
     for (member, energy, micro) in [(0, 1_000, 5), (1, -400, -3), (2, -590, -3)] {
         let energy = Opening::hide(energy, &mut rng);
@@ -303,6 +304,8 @@ fn splits_agree_with_sources_by_opening_zero() {
     let mut rng = rng(37);
     let mut market = six(37);
     let cycle = market.gate;
+    let members: BTreeMap<MemberId, OwnerId> =
+        (3..6).map(|number| (MemberId(number), OwnerId(number))).collect();
     let mut splits = Vec::new();
     for member in 3..6u16 {
         let used = Opening::hide(100, &mut rng);
@@ -320,13 +323,14 @@ fn splits_agree_with_sources_by_opening_zero() {
         let own = Opening::hide(supplied, &mut rng);
         let facts = SupplyFacts { cycle, participant: MemberId(source), supplied: own.commit() };
         let supply = verify(post_supply(&facts, &own, &mut rng).unwrap(), &facts).unwrap();
-        let total = source_total(&cycle, source, &splits, &supply).unwrap();
+        let own = MemberId(source);
+        let total = source_total(&cycle, (source, own), &members, &splits, &supply).unwrap();
         assert_eq!(market.open_total(&total, &mut rng).unwrap().value(), difference);
-        assert_eq!(source_total(&cycle, 2, &splits, &supply).unwrap_err(), Refusal::SplitTotal);
-        assert_eq!(
-            source_total(&cycle, 0, &splits[..2], &supply).unwrap_err(),
-            Refusal::OwnersTooFew
-        );
+        let total = |source, splits: &[_]| {
+            source_total(&cycle, (source, own), &members, splits, &supply).unwrap_err()
+        };
+        assert_eq!(total(2, &splits), Refusal::SplitTotal);
+        assert_eq!(total(0, &splits[..2]), Refusal::OwnersTooFew);
     }
 }
 

@@ -1,7 +1,7 @@
 //! Known answers: bytes of version 1 that every later release must still decode and verify, and, from the
 //! same seed, must still make. The file says where they come from.
 
-use crate::world::{firm, rng, six};
+use crate::world::{firm, idle, rng, seal_all, six};
 use bytes::Bytes;
 use commonware_codec::{DecodeExt as _, Encode};
 use gridaccord_model::{GateId, Joules, MemberId, Watts, codec::Label};
@@ -17,7 +17,7 @@ use gridaccord_sealed::{
     metering::{Reading, SignedBy, read_meter},
     opening::OpenSum,
     range::generators_hash,
-    rehearsal::Rehearsal,
+    rehearsal::{Offered, Rehearsal},
     statement::verify,
     submission::Submission,
     tariff::SCALE,
@@ -107,10 +107,14 @@ fn deviation_facts(market: &Rehearsal, set_point: Commitment, net: Commitment) -
     DeviationFacts { gate: market.gate, limit: market.parties[0].live.clone(), set_point, net }
 }
 
-/// The first sum of a market of six firm parties.
+fn firm_of(watts: i64) -> Offered {
+    Offered::Firm(Watts(watts))
+}
+
+/// The first sum of a market of three suppliers that offer nothing and three firm consumers.
 fn opened(market: &mut Rehearsal, rng: &mut rand_chacha::ChaCha20Rng) -> OpenSum {
-    let postings =
-        (0..6).map(|member| firm(market, member, if member < 3 { 0 } else { 500 }, rng)).collect();
+    let offers = [idle(), idle(), idle(), firm_of(500), firm_of(500), firm_of(500)];
+    let (postings, _) = seal_all(market, &offers, rng);
     let closed = market.close(market.verify(postings).unwrap()).unwrap();
     let search = gridaccord_sealed::clearing::Search::cold();
     let gate = gridaccord_sealed::book::SealedGate::new(closed, market.tariff, Watts(0), search);

@@ -13,7 +13,7 @@ use gridaccord_sealed::{
 };
 
 /// ℓ, little-endian: the smallest scalar that is not canonical.
-const ORDER: [u8; 32] = [
+pub(crate) const ORDER: [u8; 32] = [
     0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde, 0x14,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x10,
 ];
@@ -89,11 +89,34 @@ fn a_tariff_with_falling_prices_does_not_decode() {
 #[path = "../../../../fuzz/src/sealed.rs"]
 mod decoders;
 
+const CORPUS: &str = "../../fuzz/corpus/sealed_decode";
+
+/// Each decoder's own seed decodes in it, is in the corpus, and the corpus has nothing older.
+#[test]
+#[allow(clippy::disallowed_methods, reason = "a test reads its corpus and leaves what it made")]
+fn every_decoder_has_a_seed_of_this_wire_format() {
+    let corpus = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(CORPUS);
+    let seeds = crate::seeds::seeds();
+    assert_eq!(seeds.len(), decoders::DECODERS.len());
+    let mut stale = Vec::new();
+    for (position, (name, bytes)) in (0u8..).zip(seeds) {
+        assert!(decoders::DECODERS[usize::from(position)](&bytes), "{name} does not decode");
+        let mut data = vec![position];
+        data.extend_from_slice(&bytes);
+        let file = format!("seed-{position:02}-{name}");
+        if std::fs::read(corpus.join(&file)).ok().as_ref() != Some(&data) {
+            std::fs::write(std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(&file), data)
+                .unwrap();
+            stale.push(file);
+        }
+    }
+    assert!(stale.is_empty(), "{stale:?} in {CORPUS} differ from {}", env!("CARGO_TARGET_TMPDIR"));
+}
+
 #[test]
 #[allow(clippy::disallowed_methods, reason = "a test reads its corpus")]
 fn the_fuzzers_corpus_replays() {
-    let corpus =
-        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus/sealed_decode");
+    let corpus = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(CORPUS);
     let mut replayed = 0;
     for entry in std::fs::read_dir(corpus).unwrap() {
         let data = std::fs::read(entry.unwrap().path()).unwrap();
@@ -109,5 +132,5 @@ fn the_fuzzers_corpus_replays() {
         }
         replayed += 1;
     }
-    assert!(replayed >= 8, "the corpus is missing");
+    assert!(replayed > decoders::DECODERS.len(), "the corpus is missing");
 }

@@ -2,12 +2,15 @@
 
 use gridaccord_model::{Money, OwnerId, Price, Watts};
 use gridaccord_sealed::{
-    curve::Limits,
+    Digest,
+    curve::{Curve, Limits},
     gate::Role,
+    group::{Point, SecretScalar},
+    keygen::{Committee, Dealing, Dealings, EpochKey, KeyShare, Receiver},
     limit::SourceClass,
     rehearsal::{Offered, PartySpec, Rehearsal},
     submission::{Submission, SubmissionSecret},
-    tariff::{PriceGrid, Tariff},
+    tariff::{PRICES, PriceGrid, Tariff},
 };
 use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng as _};
 
@@ -78,4 +81,24 @@ pub(crate) fn firm(
     rng: &mut ChaCha20Rng,
 ) -> Submission {
     market.seal(&market.parties[member], &Offered::Firm(Watts(watts)), rng).unwrap().0
+}
+
+/// A curve that offers nothing, for suppliers of markets in which only demand matters.
+pub(crate) fn idle() -> Offered {
+    Offered::Curve(Box::new(Curve::new([Watts(0); PRICES], Watts(0))))
+}
+
+/// The first of four holders' share of a key, and the key.
+pub(crate) fn key_share(rng: &mut ChaCha20Rng) -> (KeyShare, EpochKey) {
+    let secrets: Vec<SecretScalar> = (0..4).map(|_| SecretScalar::random(rng)).collect();
+    let keys = secrets.iter().map(|secret| Point::new(secret.public()).unwrap()).collect();
+    let committee = Committee::new(Digest([1; 32]), 1, keys).unwrap();
+    let mut dealings = Dealings::open(committee.clone());
+    for dealer in 0..4 {
+        dealings.post(Dealing::deal(&committee, dealer, rng).unwrap()).unwrap();
+    }
+    let complaints = dealings.close();
+    let key = complaints.clone().close().unwrap();
+    let first = Receiver::new(0, secrets.into_iter().next().unwrap());
+    (first.share(&complaints, &key).unwrap(), key)
 }
