@@ -43,12 +43,13 @@ const PURE: [(&str, &[&str]); 4] = [
 ];
 
 /// Crates in the order of the layout: each may use those before it only.
-const LAYERS: [&str; 12] = [
+const LAYERS: [&str; 13] = [
     "gridaccord-model",
     "gridaccord-dispatch",
     "gridaccord-sealed",
     "gridaccord-ledger",
     "gridaccord-solver",
+    "gridaccord-study",
     "gridaccord-engine",
     "gridaccord-field",
     "gridaccord-agent",
