@@ -116,6 +116,16 @@ impl Explanation {
         Ok(text)
     }
 
+    /// One line: the price and who sets it; with a resource, why it stands where it does.
+    ///
+    /// # Errors
+    /// A resource that is not there.
+    pub fn line(&self, resource: Option<&str>) -> Result<String, StudyError> {
+        let text = self.text(resource)?;
+        let lines: Vec<&str> = text.lines().take(2).map(str::trim).collect();
+        Ok(lines.join("; "))
+    }
+
     fn why_price(&self) -> String {
         let marginal: Vec<String> = self
             .positions

@@ -15,6 +15,7 @@ pub mod study;
 pub mod error;
 pub mod pypsa;
 pub mod document;
+pub mod scenario;
 pub mod translate;
 pub mod run;
 pub mod certificate;

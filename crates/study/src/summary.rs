@@ -308,13 +308,16 @@ impl Summary {
         dispatch: &Dispatch,
     ) -> Self {
         let outcome = Outcome::Solved(Box::new(solved.clone()));
-        let energy = |powers: &mut dyn Iterator<Item = f64>| powers.sum::<f64>() * study.interval_h;
+        // From a positive zero: the sum of nothing is a negative one.
+        let energy = |powers: &mut dyn Iterator<Item = f64>| {
+            powers.fold(0.0, |sum, power| sum + power) * study.interval_h
+        };
         let totals = dispatch.rows.iter().map(|row| Total {
             name: row.name.clone(),
             kind: row.kind.as_str(),
             class: row.class.clone(),
             injected_wh: energy(&mut row.power_w.iter().map(|power| power.max(0.0))),
-            absorbed_wh: energy(&mut row.power_w.iter().map(|power| (-power).max(0.0))),
+            absorbed_wh: energy(&mut row.power_w.iter().map(|power| (0.0 - power).max(0.0))),
             curtailed_wh: (!row.available_w.is_empty()).then(|| {
                 let left = row.available_w.iter().zip(&row.power_w);
                 energy(&mut left.map(|(available, power)| (available - power).max(0.0)))

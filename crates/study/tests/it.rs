@@ -12,5 +12,7 @@ mod refusals;
 mod document;
 #[path = "it/certificate.rs"]
 mod certificate;
+#[path = "it/scenario.rs"]
+mod scenario;
 #[path = "it/outputs.rs"]
 mod outputs;
