@@ -27,7 +27,13 @@ use hyper_util::{
     rt::TokioExecutor,
 };
 use serde::de::DeserializeOwned;
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 mod events;
 mod sse;
@@ -101,6 +107,7 @@ impl ClientError {
 pub struct Client {
     address: String,
     http: Http<HttpConnector, Full<Bytes>>,
+    received: Arc<AtomicUsize>,
 }
 
 impl Client {
@@ -120,13 +127,19 @@ impl Client {
         connector.set_connect_timeout(Some(ANSWER_TIMEOUT));
         connector.set_nodelay(true);
         let http = Http::builder(TokioExecutor::new()).build(connector);
-        Ok(Self { address: base.into(), http })
+        Ok(Self { address: base.into(), http, received: Arc::default() })
     }
 
     /// The node's address.
     #[must_use]
     pub fn address(&self) -> &str {
         &self.address
+    }
+
+    /// Bytes of all answers so far, without their heads.
+    #[must_use]
+    pub fn received_bytes(&self) -> usize {
+        self.received.load(Ordering::Relaxed)
     }
 
     /// Where the node stands.
@@ -265,7 +278,9 @@ impl Client {
         let limited = Limited::new(response.into_body(), ANSWER_SIZE_MAX);
         let collected =
             limited.collect().await.map_err(|error| self.unreachable(&error.to_string()))?;
-        Ok(collected.to_bytes())
+        let bytes = collected.to_bytes();
+        self.received.fetch_add(bytes.len(), Ordering::Relaxed);
+        Ok(bytes)
     }
 
     fn unreachable(&self, reason: &str) -> ClientError {

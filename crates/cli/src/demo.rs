@@ -5,7 +5,10 @@ mod report;
 mod stage;
 mod watch;
 
-use crate::scenarios;
+use crate::{
+    group_file::{self, GROUP_FILE},
+    scenarios,
+};
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use gridaccord_model::TimeMs;
@@ -20,8 +23,6 @@ use std::{
 
 /// File of the genesis document in a data directory.
 pub(crate) const GENESIS_FILE: &str = "genesis.bin";
-/// File that lists the validators' store prefixes in a data directory, one a line.
-pub(crate) const NODES_FILE: &str = "nodes.txt";
 
 /// From here to the chain's start: validators open their stores and find each other.
 const START_AHEAD_MS: u64 = 1_500;
@@ -129,9 +130,7 @@ fn prepare(directory: &Path, campus: &Campus) -> Result<()> {
     }
     let bytes = commonware_codec::Encode::encode(&campus.genesis);
     fs::write(&genesis, &bytes).with_context(|| format!("cannot write {}", genesis.display()))?;
-    let nodes: Vec<&str> = campus.validators().map(|(member, _)| member.name.as_str()).collect();
-    fs::write(directory.join(NODES_FILE), nodes.join("\n") + "\n")
-        .with_context(|| format!("cannot write to {shown}"))?;
+    group_file::write(&directory.join(GROUP_FILE), &campus.genesis.chain_id(), &campus.group)?;
     for member in &campus.members {
         let path = keys.join(format!("{}.toml", member.name));
         crate::key_file::write(&path, member.id, &member.name, &member.key)?;

@@ -40,7 +40,8 @@ pub(crate) fn read(path: &Path) -> Result<KeyFile> {
             "key file {shown} is not one: it needs member = 3, name = \"…\" and secret_key_hex = \"…\", and nothing else"
         );
     };
-    let secret = Zeroizing::new(unhex(&file.secret_key_hex).with_context(|| {
+    let secret = unhex(&file.secret_key_hex).filter(|secret| secret.len() == 32);
+    let secret = Zeroizing::new(secret.with_context(|| {
         format!(
             "key file {shown}: secret_key_hex must be 64 hexadecimal digits, it has {}",
             file.secret_key_hex.len()
@@ -77,10 +78,11 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn unhex(text: &str) -> Option<Vec<u8>> {
+/// The bytes of hexadecimal digits.
+pub(crate) fn unhex(text: &str) -> Option<Vec<u8>> {
     let digits: Vec<u8> = text
         .chars()
         .map(|digit| digit.to_digit(16).map(|value| value as u8))
         .collect::<Option<_>>()?;
-    (digits.len() == 64).then(|| digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect())
+    (digits.len() % 2 == 0).then(|| digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect())
 }

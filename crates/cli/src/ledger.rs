@@ -1,13 +1,14 @@
 //! `gridaccord ledger`: what a stored chain says, checked from its first block.
 
 use crate::{
-    demo::{GENESIS_FILE, NODES_FILE},
+    demo::GENESIS_FILE,
+    group_file::{self, GROUP_FILE},
     key_file::hex,
 };
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, Subcommand};
 use commonware_codec::DecodeExt as _;
-use gridaccord_engine::{Chain, replay::replay};
+use gridaccord_engine::{Chain, replay};
 use gridaccord_ledger::Genesis;
 use gridaccord_node::Journal;
 use std::{
@@ -56,18 +57,22 @@ fn read_chain(directory: &Path) -> Result<Chain> {
         .ok()
         .with_context(|| format!("{} is no genesis document", path.display()))?;
     genesis.check().with_context(|| format!("genesis in {} is refused", path.display()))?;
-    Chain::new(genesis).with_context(|| format!("genesis in {} is refused", path.display()))
+    let group = group_file::read(&directory.join(GROUP_FILE))?;
+    if group.chain != genesis.chain_id() {
+        bail!("{GROUP_FILE} and {GENESIS_FILE} in {} are of two chains", directory.display());
+    }
+    Chain::new(genesis, group.group)
+        .with_context(|| format!("the chain in {} is refused", directory.display()))
 }
 
 fn nodes(directory: &Path, wanted: Option<&str>) -> Result<Vec<String>> {
-    let path = directory.join(NODES_FILE);
-    let listed =
-        fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    let listed: Vec<String> = listed.lines().map(str::to_owned).collect();
+    let found =
+        replay::nodes(directory).with_context(|| format!("cannot read {}", directory.display()))?;
     match wanted {
-        None => Ok(listed),
-        Some(name) if listed.iter().any(|node| node == name) => Ok(vec![name.to_owned()]),
-        Some(name) => bail!("--node {name}: the directory holds {}", listed.join(", ")),
+        None if found.is_empty() => bail!("{} holds no blocks yet", directory.display()),
+        None => Ok(found),
+        Some(name) if found.iter().any(|node| node == name) => Ok(vec![name.to_owned()]),
+        Some(name) => bail!("--node {name}: the directory holds {}", found.join(", ")),
     }
 }
 
@@ -75,7 +80,7 @@ fn nodes(directory: &Path, wanted: Option<&str>) -> Result<Vec<String>> {
 fn verify(directory: &Path, node: &str, chain: &Chain) -> Result<bool> {
     let started = Instant::now();
     let mut journal = Journal::default();
-    let replayed = replay(directory, node, chain, &mut |block| {
+    let replayed = replay::replay(directory, node, chain, &mut |block| {
         journal.record(block.timestamp, &block.outcome.events);
     })
     .with_context(|| format!("cannot verify the store of {node}"))?;

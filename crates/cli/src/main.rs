@@ -8,10 +8,14 @@ mod completions;
 mod convert;
 mod demo;
 mod explain;
+mod group_file;
+mod guard;
 mod input;
 mod key_file;
 mod ledger;
+mod light;
 mod remote;
+mod run;
 mod scenarios;
 mod sealed;
 mod sim;
@@ -47,7 +51,9 @@ enum Command {
     /// Stake trust tokens for a seat among a gate's builders.
     #[command(subcommand)]
     Wager(submit::WagerCommand),
+    Run(run::RunArgs),
     Status(status::StatusArgs),
+    Light(light::LightArgs),
     /// Look into a chain's log.
     #[command(subcommand)]
     Ledger(ledger::LedgerCommand),
@@ -86,7 +92,9 @@ fn main() -> ExitCode {
         Command::Offer(command) => submit::offer(&command),
         Command::Need(command) => submit::need(&command),
         Command::Wager(command) => submit::wager(&command),
+        Command::Run(args) => run::run(&args),
         Command::Status(args) => status::run(&args),
+        Command::Light(args) => light::run(&args),
         Command::Ledger(command) => ledger::run(&command),
         Command::Sim(command) => sim::run(&command),
         Command::Sealed(args) => sealed::run(&args).map(|()| ExitCode::SUCCESS),

@@ -118,7 +118,9 @@ impl App {
 
     fn payload(&self, draft: &mut Draft) -> Option<Payload> {
         if draft.height == 1 {
-            return Some(Payload::Genesis { genesis: self.shared.chain.genesis().clone() });
+            let (genesis, group) =
+                (self.shared.chain.genesis().clone(), self.shared.chain.group().clone());
+            return Some(Payload::Genesis { genesis, group });
         }
         Bounded::new(std::mem::take(&mut draft.commands))
             .ok()
@@ -164,7 +166,9 @@ pub(crate) fn check(
 ) -> Result<(), Invalid> {
     let header = block.header();
     let fits = match block.payload() {
-        Payload::Genesis { genesis } => header.height == 1 && genesis.chain_id() == *chain.id(),
+        Payload::Genesis { genesis, group } => {
+            header.height == 1 && genesis.chain_id() == *chain.id() && group == chain.group()
+        }
         Payload::Commands { .. } => header.height > 1,
     };
     if !fits {
@@ -253,6 +257,9 @@ where
         batches: Batches<E>,
         _input: Input<(), ()>,
     ) -> Option<Proposed<Self, E>> {
+        if !self.shared.is_proposing() {
+            return None;
+        }
         let started = clock::now(&runtime);
         let parent = ancestry.next().await?;
         let mut draft = self

@@ -22,8 +22,9 @@ use commonware_utils::{
 };
 use gridaccord_ledger::{
     Digest, Genesis,
-    genesis::{GenesisError, VALIDATORS_MAX},
+    genesis::{GenesisError, Group, VALIDATORS_MAX},
 };
+use gridaccord_model::codec::Blob;
 use rand_core::CryptoRng;
 use std::{collections::BTreeMap, num::NonZeroU32};
 use zeroize::Zeroizing;
@@ -39,8 +40,9 @@ pub(crate) type Polynomial = Sharing<MinSig>;
 
 /// Domain of every vote and seed; the chain's id follows it.
 const NAMESPACE: &[u8] = b"gridaccord/consensus/v1";
-/// Domain of connections between nodes; the chain's id follows it.
-const NETWORK_NAMESPACE: &[u8] = b"gridaccord/network/v1";
+/// Domain of connections between nodes. Nodes that hold different genesis documents do connect: so that they can say
+/// where the documents differ.
+pub(crate) const NETWORK_NAMESPACE: &[u8] = b"gridaccord/network/v1";
 /// Why a genesis document cannot carry a chain.
 #[derive(Debug, thiserror::Error)]
 pub enum ChainError {
@@ -51,11 +53,11 @@ pub enum ChainError {
     #[error("genesis names a validator key twice: give every validator its own key")]
     ValidatorTwice,
     /// The polynomial does not decode.
-    #[error("group_polynomial of genesis does not decode: {0}")]
+    #[error("the group's polynomial does not decode: {0}")]
     Polynomial(commonware_codec::Error),
     /// The polynomial is for another number of validators.
     #[error(
-        "group_polynomial of genesis is for {found} validators, genesis names {expected}: deal again"
+        "the group's polynomial is for {found} validators, genesis names {expected}: generate the group key again"
     )]
     PolynomialSize {
         /// Validators the polynomial is for.
@@ -64,7 +66,7 @@ pub enum ChainError {
         expected: usize,
     },
     /// The group key is not the polynomial's.
-    #[error("group_key of genesis is not the one of group_polynomial: take both from one dealing")]
+    #[error("the group's key is not its polynomial's: take both from one key generation")]
     GroupKey,
 }
 
@@ -117,10 +119,8 @@ impl core::fmt::Debug for Share {
 /// A trusted dealing: who runs [`deal`] knows the group's secret until it forgets it.
 #[derive(Clone, Debug)]
 pub struct Dealing {
-    /// For [`Genesis::group_key`].
-    pub group_key: [u8; 96],
-    /// For [`Genesis::group_polynomial`].
-    pub polynomial: Vec<u8>,
+    /// The group.
+    pub group: Group,
     /// Each validator's share.
     pub shares: BTreeMap<PublicKey, Share>,
 }
@@ -136,11 +136,16 @@ pub fn deal(validators: &[PublicKey], rng: &mut impl CryptoRng) -> Result<Dealin
         feldman_desmedt::deal::<MinSig, _, N3f1>(rng, Mode::NonZeroCounter, players)
             .map_err(|error| KeyError::Deal(error.to_string()))?;
     let shares = shares.into_iter().map(|(key, share)| (key, Share(share))).collect();
-    Ok(Dealing {
-        group_key: group_key_bytes(output.public().public()),
-        polynomial: output.public().encode().to_vec(),
-        shares,
-    })
+    Ok(Dealing { group: group(output.public()), shares })
+}
+
+/// What block 1 says of a polynomial.
+pub(crate) fn group(polynomial: &Polynomial) -> Group {
+    Group {
+        key: group_key_bytes(polynomial.public()),
+        polynomial: Blob::new(polynomial.encode().to_vec())
+            .expect("the polynomial of the most validators fits"),
+    }
 }
 
 fn group_key_bytes(key: &GroupKey) -> [u8; 96] {
@@ -153,17 +158,18 @@ fn group_key_bytes(key: &GroupKey) -> [u8; 96] {
 #[derive(Clone, Debug)]
 pub struct Chain {
     genesis: Genesis,
+    group: Group,
     id: Digest,
     validators: Set<PublicKey>,
     polynomial: Polynomial,
 }
 
 impl Chain {
-    /// Checks a genesis document.
+    /// Checks a genesis document and the group generated for it.
     ///
     /// # Errors
     /// [`ChainError`], in the order of its variants.
-    pub fn new(genesis: Genesis) -> Result<Self, ChainError> {
+    pub fn new(genesis: Genesis, group: Group) -> Result<Self, ChainError> {
         genesis.check()?;
         let found = genesis.validators.len();
         let validators: Set<PublicKey> = genesis
@@ -175,7 +181,7 @@ impl Chain {
         let most =
             u32::try_from(VALIDATORS_MAX).ok().and_then(NonZeroU32::new).expect("a small constant");
         let polynomial = Polynomial::decode_cfg(
-            Bytes::copy_from_slice(&genesis.group_polynomial),
+            Bytes::copy_from_slice(&group.polynomial),
             &(most, ModeVersion::v0()),
         )
         .map_err(ChainError::Polynomial)?;
@@ -185,10 +191,10 @@ impl Chain {
         {
             return Err(ChainError::PolynomialSize { found: size, expected: found });
         }
-        if group_key_bytes(polynomial.public()) != genesis.group_key {
+        if group_key_bytes(polynomial.public()) != group.key {
             return Err(ChainError::GroupKey);
         }
-        Ok(Self { id: genesis.chain_id(), genesis, validators, polynomial })
+        Ok(Self { id: genesis.chain_id(), genesis, group, validators, polynomial })
     }
 
     /// Hash of the genesis document: the chain's name everywhere.
@@ -201,6 +207,12 @@ impl Chain {
     #[must_use]
     pub const fn genesis(&self) -> &Genesis {
         &self.genesis
+    }
+
+    /// The validators as one signer.
+    #[must_use]
+    pub const fn group(&self) -> &Group {
+        &self.group
     }
 
     /// The validators' keys, in the order of their votes.
@@ -217,10 +229,6 @@ impl Chain {
 
     pub(crate) fn namespace(&self) -> Vec<u8> {
         namespace(&self.id)
-    }
-
-    pub(crate) fn network_namespace(&self) -> Vec<u8> {
-        [NETWORK_NAMESPACE, self.id.as_ref()].concat()
     }
 
     /// The scheme of a validator: votes and verifies.

@@ -1,6 +1,6 @@
 //! What the rest of a node sees of the engine.
 
-use crate::{light::LightProof, mempool::Refused, node_state::Shared};
+use crate::{chain::Chain, light::LightProof, mempool::Refused, node_state::Shared};
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use gridaccord_ledger::{Block, Digest, Key, Outcome, Record, SignedCommand, state::BodyId};
@@ -97,6 +97,12 @@ impl Handle {
         *self.shared.chain.id()
     }
 
+    /// The chain it is a node of.
+    #[must_use]
+    pub fn chain(&self) -> &Chain {
+        &self.shared.chain
+    }
+
     /// Checks a command against the last finalised state, keeps it for a block and tells the other validators.
     /// Submitting it twice is harmless. Gives the command's id.
     ///
@@ -137,6 +143,12 @@ impl Handle {
     /// The finalised block at a height, or `None` where this node has none.
     pub async fn finalized_block(&self, height: u64) -> Option<Archived> {
         self.backend.archived(height).await
+    }
+
+    /// Whether the node proposes blocks when it leads, as it does unless told otherwise. One that does not still
+    /// votes, and its turns pass after a timeout.
+    pub fn set_proposing(&self, proposing: bool) {
+        self.shared.set_proposing(proposing);
     }
 
     /// Where the node stands.

@@ -15,11 +15,11 @@
 //!
 //! ```no_run
 //! use gridaccord_engine::{deal, light, tcp, Chain, Config, Handle};
-//! # fn sketch(genesis: gridaccord_ledger::Genesis, node_key: gridaccord_engine::NodeKey,
+//! # fn sketch(genesis: gridaccord_ledger::Genesis, group: gridaccord_ledger::Group, node_key: gridaccord_engine::NodeKey,
 //! #     share: gridaccord_engine::Share, command: gridaccord_ledger::SignedCommand,
 //! #     key: gridaccord_ledger::Key, peers: Vec<(gridaccord_engine::PublicKey, std::net::SocketAddr)>)
 //! #     -> Result<(), Box<dyn std::error::Error>> {
-//! let chain = Chain::new(genesis)?;
+//! let chain = Chain::new(genesis, group)?;
 //! let network = tcp::Tcp { key: node_key, listen: "127.0.0.1:4000".parse()?, peers, local: true };
 //! let config = Config::new(chain.clone(), network.public_key(), share, "node");
 //! // One runtime may carry several validators: call `tcp::start` once for each, with different prefixes.
@@ -30,7 +30,7 @@
 //!     while let Some(block) = blocks.recv().await {
 //!         println!("{} {:?} {:?}", block.height, block.outcome.events, id);
 //!         if let Some(proof) = handle.proof(key).await {
-//!             light::verify(&chain.genesis().group_key, chain.id(), &proof).expect("own proofs hold");
+//!             light::verify(&chain.group().key, chain.id(), &proof).expect("own proofs hold");
 //!         }
 //!     }
 //!     task.ended().await

@@ -74,8 +74,8 @@ const COMMANDS: u64 = 6;
 
 /// Bytes of a page of storage, its checksum aside; with it, a page fills 4,096 bytes on disk.
 const PAGE_SIZE: NonZeroU16 = NZU16!(4_084);
-const WRITE_BUFFER: NonZeroUsize = NZUsize!(64 * 1_024);
-const REPLAY_BUFFER: NonZeroUsize = NZUsize!(256 * 1_024);
+pub(crate) const WRITE_BUFFER: NonZeroUsize = NZUsize!(64 * 1_024);
+pub(crate) const REPLAY_BUFFER: NonZeroUsize = NZUsize!(256 * 1_024);
 /// Blocks in one file of the archive.
 const ARCHIVE_SECTION: NonZeroU64 = NZU64!(4_096);
 /// Operations of a database sent to a joining node at once.

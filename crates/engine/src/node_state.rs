@@ -12,7 +12,10 @@ use gridaccord_ledger::{Agenda, Digest, Outcome, Payload, Seed};
 use gridaccord_model::{MemberId, TimeMs};
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 use tokio::sync::{Notify, futures::Notified, mpsc, watch};
 
@@ -70,6 +73,8 @@ pub(crate) struct Shared {
     inner: Mutex<Inner>,
     /// Rung when a block may be worth proposing at once.
     work: Notify,
+    /// Whether this node proposes blocks when it leads.
+    proposing: AtomicBool,
     tip: watch::Sender<Tip>,
 }
 
@@ -80,6 +85,7 @@ impl Shared {
             mempool: Mutex::new(Mempool::default()),
             inner: Mutex::new(Inner::default()),
             work: Notify::new(),
+            proposing: AtomicBool::new(true),
             tip: watch::Sender::new(tip),
         }
     }
@@ -92,6 +98,14 @@ impl Shared {
     /// Resolves at the next [`ring`](Self::ring) after this call.
     pub(crate) fn rung(&self) -> Notified<'_> {
         self.work.notified()
+    }
+
+    pub(crate) fn set_proposing(&self, proposing: bool) {
+        self.proposing.store(proposing, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_proposing(&self) -> bool {
+        self.proposing.load(Ordering::Relaxed)
     }
 
     pub(crate) fn tip(&self) -> watch::Receiver<Tip> {

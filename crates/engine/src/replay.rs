@@ -98,6 +98,21 @@ pub enum ReplayError {
 type Blocks = prunable::Archive<EightCap, Context, Digest, Arc<Block>>;
 type Certificates = prunable::Archive<EightCap, Context, Digest, Certificate>;
 
+/// Names of the nodes that keep a chain in a directory.
+///
+/// # Errors
+/// When the directory cannot be read.
+pub fn nodes(directory: &Path) -> io::Result<Vec<String>> {
+    let suffix = format!("-{BLOCKS_ARCHIVE}-values");
+    let mut nodes = Vec::new();
+    for entry in fs::read_dir(directory)? {
+        let name = entry?.file_name();
+        nodes.extend(name.to_string_lossy().strip_suffix(&suffix).map(str::to_owned));
+    }
+    nodes.sort();
+    Ok(nodes)
+}
+
 /// Checks the chain that the node named `prefix` stored in `directory`, and shows every block that holds to
 /// `each`, with what it did.
 ///

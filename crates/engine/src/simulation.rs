@@ -273,7 +273,7 @@ pub enum SimulationError {
 /// # Errors
 /// [`SimulationError`].
 pub fn run(scenario: &Scenario) -> Result<Report, SimulationError> {
-    let chain = Chain::new(scenario.genesis.clone())?;
+    let chain = Chain::new(scenario.genesis.clone(), scenario.keys.dealing.group.clone())?;
     let mut shares = Vec::new();
     for (node, key) in scenario.keys.nodes.iter().enumerate() {
         let share = scenario.keys.dealing.shares.get(&key.public_key());

@@ -2,9 +2,19 @@
 //!
 //! One runtime may carry several validators: they share its threads and its directory, and their prefixes keep
 //! their files apart. A failure of storage in one of them ends the runtime, and with it all of them.
+//!
+//! [`start`] takes a share that is already there; [`found`] generates the group key with the other validators
+//! first, or finds it generated.
+
+mod founding;
+mod introduction;
+mod safe;
+
+pub use founding::{Founding, Progress, Told};
+pub use safe::Safe;
 
 use crate::{
-    chain::{KeyError, PublicKey},
+    chain::{ChainError, KeyError, NETWORK_NAMESPACE, PublicKey},
     handle::Handle,
     node::{self, CHANNELS, Config, Network, message_size_max, quota},
 };
@@ -17,6 +27,7 @@ use commonware_stream::{
 };
 use commonware_utils::{NZUsize, TryCollect as _, ordered::Map};
 use futures::future::BoxFuture;
+use gridaccord_ledger::Genesis;
 use std::{
     future::Future,
     io,
@@ -33,6 +44,9 @@ const SYNCHRONY_BOUND: Duration = Duration::from_secs(5);
 const HANDSHAKE_AGE_MAX: Duration = Duration::from_secs(10);
 /// Peer sets remembered; validators do not change, so one is enough.
 const PEER_SETS: NonZeroUsize = NZUsize!(1);
+
+/// Messages that actors of the network may have waiting.
+const NETWORK_MAILBOX: NonZeroUsize = NZUsize!(256);
 
 /// The context of a running runtime; every validator takes a child of it.
 pub type Context = runtime::Context;
@@ -68,9 +82,41 @@ pub fn has_voted(directory: &Path, prefix: &str) -> bool {
     })
 }
 
+/// Channels of a founding, with messages per second and peer; they follow [`CHANNELS`].
+const FOUNDING_CHANNELS: [(u64, u32); 6] =
+    [(7, 64), (8, 64), (9, 32), (10, 32), (11, 32), (12, 64)];
+/// The channel on which validators greet each other.
+const INTRODUCTIONS: (u64, u32) = (13, 8);
+
+/// Makes the place of a validator's votes, so that [`has_voted`] holds from here on: call it before what remembers
+/// that the key has begun to vote.
+///
+/// # Errors
+/// When it cannot be made durable.
+pub fn prepare_votes(directory: &Path, prefix: &str) -> io::Result<()> {
+    std::fs::create_dir_all(directory.join(node::votes_partition(prefix)))?;
+    std::fs::File::open(directory)?.sync_all()
+}
+
 /// Why a validator did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
+    /// The group that was generated does not fit genesis, or genesis is refused.
+    #[error(transparent)]
+    Chain(#[from] ChainError),
+    /// Another validator holds another genesis document.
+    #[error("validator {peer} holds another genesis: compare the files, and start with one")]
+    GenesisDiffers {
+        /// Which one.
+        peer: Box<PublicKey>,
+        /// What it holds.
+        theirs: Box<Genesis>,
+    },
+    /// The ceremony ended without a key.
+    #[error(
+        "the group key could not be generated: too few validators took part to the end; stop all, give each an empty data directory, and start all again"
+    )]
+    FoundingFailed,
     /// Key or share do not fit the chain.
     #[error(transparent)]
     Key(#[from] KeyError),
@@ -153,7 +199,8 @@ impl Runtime {
     }
 }
 
-/// Starts a validator. Its handle comes once its state is open; it takes part from then on.
+/// Starts a validator. Its handle comes once its state is open; it takes part from then on. Dropping the future
+/// before it resolves stops the validator.
 ///
 /// Boxed, so that the validator's code is compiled in this crate and not in every crate that starts one.
 ///
@@ -164,14 +211,69 @@ pub fn start(
     config: Config,
     tcp: Tcp,
 ) -> BoxFuture<'_, Result<(Handle, Task), StartError>> {
-    Box::pin(start_validator(context, config, tcp))
+    Box::pin(async move {
+        // Said here, before anything is opened; the task checks it again.
+        config.chain.signer(&config.key, config.share.clone())?;
+        enter(context, Seat::Dealt(Box::new(config)), tcp).await
+    })
 }
 
-async fn start_validator(
+/// Founds a chain with the other validators, or finds it founded, and starts its validator. The handle comes once
+/// all validators have met, the group key stands and the state is open.
+///
+/// # Errors
+/// [`StartError`].
+pub fn found(
     context: &Context,
-    config: Config,
+    founding: Founding,
+    prefix: String,
     tcp: Tcp,
-) -> Result<(Handle, Task), StartError> {
+) -> BoxFuture<'_, Result<(Handle, Task), StartError>> {
+    Box::pin(async move {
+        founding.genesis.check().map_err(ChainError::from)?;
+        let me = tcp.public_key();
+        if !founding.genesis.validators.iter().any(|validator| validator.key == me) {
+            return Err(KeyError::NotValidator(Box::new(me)).into());
+        }
+        enter(context, Seat::Founding { founding: Box::new(founding), prefix }, tcp).await
+    })
+}
+
+/// How a validator comes to its share.
+enum Seat {
+    Dealt(Box<Config>),
+    Founding { founding: Box<Founding>, prefix: String },
+}
+
+impl Seat {
+    fn validators(&self) -> usize {
+        match self {
+            Self::Dealt(config) => config.chain.validators().len(),
+            Self::Founding { founding, .. } => founding.genesis.validators.len(),
+        }
+    }
+
+    async fn config(
+        self,
+        context: &Context,
+        tcp: &Tcp,
+        oracle: &Oracle,
+        introductions: Channel,
+        channels: founding::Channels,
+    ) -> Result<Config, StartError> {
+        match self {
+            Self::Dealt(config) => Ok(*config),
+            Self::Founding { founding, prefix } => {
+                let (chain, share) = founding
+                    .run(context, &tcp.key, oracle, introductions, channels, &prefix)
+                    .await?;
+                Ok(Config::new(chain, tcp.public_key(), share, prefix))
+            }
+        }
+    }
+}
+
+async fn enter(context: &Context, seat: Seat, tcp: Tcp) -> Result<(Handle, Task), StartError> {
     let addresses: Map<PublicKey, Address> = tcp
         .peers
         .iter()
@@ -179,29 +281,64 @@ async fn start_validator(
         .chain([(tcp.public_key(), Address::Symmetric(tcp.listen))])
         .try_collect()
         .map_err(|_| StartError::PeerTwice)?;
-    // Said here, where somebody listens; the task below checks it again.
-    config.chain.signer(&config.key, config.share.clone())?;
     let (ready, handle) = oneshot::channel();
-    let task = context.child("validator").spawn(move |context| async move {
-        let network = connect(&context, &config, &tcp, addresses);
-        if let Err(error) = node::run(context, config, network, ready).await {
+    let (failed, failure) = oneshot::channel();
+    let task = Starting(Some(context.child("validator").spawn(move |context| async move {
+        let (mut network, oracle) = connect(&context, seat.validators(), &tcp, addresses);
+        let mut open = |(channel, rate)| network.register(channel, quota(rate));
+        let channels = CHANNELS.map(&mut open);
+        let founding = FOUNDING_CHANNELS.map(&mut open);
+        let introductions = open(INTRODUCTIONS);
+        let task = Some(network.start());
+        let ended = match seat.config(&context, &tcp, &oracle, introductions, founding).await {
+            Err(error) => Err(error),
+            Ok(config) => {
+                let (peers, blocker) = (oracle.clone(), oracle);
+                let network = Network { channels, peers, blocker, task };
+                node::run(context, config, network, ready).await.map_err(StartError::from)
+            }
+        };
+        if let Err(error) = ended {
             tracing::error!(%error, "the validator cannot run");
+            // Nobody waits for it once the validator has started.
+            let _ = failed.send(error);
         }
-    });
-    let handle = handle.await.map_err(|_| StartError::Stopped)?;
-    Ok((handle, Task(task)))
+    })));
+    match handle.await {
+        Ok(handle) => Ok((handle, task.started())),
+        Err(_) => Err(failure.await.unwrap_or(StartError::Stopped)),
+    }
+}
+
+/// A validator that starts. Whoever stops waiting for it stops it.
+struct Starting(Option<commonware_runtime::Handle<()>>);
+
+impl Starting {
+    fn started(mut self) -> Task {
+        Task(self.0.take().expect("taken once"))
+    }
+}
+
+impl Drop for Starting {
+    fn drop(&mut self) {
+        if let Some(task) = &self.0 {
+            task.abort();
+        }
+    }
 }
 
 type Channel = (lookup::Sender<PublicKey, Context>, lookup::Receiver<PublicKey>);
 type Oracle = lookup::Oracle<PublicKey>;
+type Handshake = Cups<Sake<ed25519::PrivateKey>, ChaCha20Poly1305>;
+type LookupNetwork = lookup::Network<Context, Handshake>;
 
-/// Joins the network of this chain's validators.
+/// The network of these validators; peers are dialled once it is started.
 fn connect(
     context: &Context,
-    config: &Config,
+    validators: usize,
     tcp: &Tcp,
     addresses: Map<PublicKey, Address>,
-) -> Network<Channel, Oracle, Oracle> {
+) -> (LookupNetwork, Oracle) {
     let handshake = Cups::<_, ChaCha20Poly1305>::new(
         Sake {
             signer: tcp.key.clone(),
@@ -213,18 +350,17 @@ fn connect(
     );
     let peers_max = NonZeroUsize::new(addresses.len()).expect("this node is one of them");
     let make = if tcp.local { lookup::Config::local } else { lookup::Config::recommended };
+    let founding = u32::try_from(founding::message_size_max(validators)).unwrap_or(u32::MAX);
     let mut settings = make(
         handshake,
-        &config.chain.network_namespace(),
+        NETWORK_NAMESPACE,
         tcp.listen,
         peers_max,
-        message_size_max(config.chain.validators().len()),
-        config.mailbox_size,
+        message_size_max(validators).max(founding),
+        NETWORK_MAILBOX,
     );
     settings.tracked_peer_sets = PEER_SETS;
-    let (mut network, mut oracle) = lookup::Network::new(context.child("network"), settings);
+    let (network, mut oracle) = lookup::Network::new(context.child("network"), settings);
     oracle.track(0, addresses);
-    let channels = CHANNELS.map(|(channel, rate)| network.register(channel, quota(rate)));
-    let task = network.start();
-    Network { channels, peers: oracle.clone(), blocker: oracle, task: Some(task) }
+    (network, oracle)
 }

@@ -6,6 +6,7 @@ mod it {
     mod bodies;
     mod chain;
     mod common;
+    mod founding;
     mod light;
     mod mempool;
     mod simulation;

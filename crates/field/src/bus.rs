@@ -105,6 +105,10 @@ impl Device for SimulatedDevice {
             if own.plant.kind != PlantKind::Tie {
                 return Some(own.energy(interval));
             }
+            // A tie that is simulated alone has nobody to balance: it carries what it is told to.
+            if connections.values().all(|connection| connection.plant.kind == PlantKind::Tie) {
+                return Some(own.energy(interval));
+            }
             // The tie carries what the others leave: its meter is right once they all lived to the end.
             let late = connections.values().any(|connection| connection.clock < interval.end());
             (!late).then(|| tie_energy(connections, interval))
@@ -140,7 +144,7 @@ impl Connection {
             (PlantKind::Source, held) => held.unwrap_or(Watts::ZERO).clamp(Watts::ZERO, capacity),
             (PlantKind::Load, Some(power)) => power.clamp(Watts(-capacity.0), Watts::ZERO),
             (PlantKind::Load, None) => Watts(-capacity.0),
-            (PlantKind::Tie, _) => Watts::ZERO,
+            (PlantKind::Tie, held) => held.unwrap_or(Watts::ZERO),
         }
     }
 
@@ -220,6 +224,14 @@ mod tests {
         assert_eq!(source.measure(HOUR).unwrap().injected, Joules(60 * 900));
         let tied = tie.measure(HOUR).unwrap();
         assert_eq!((tied.absorbed, tied.injected), (Joules(20 * 900), Joules(40 * 2_700)));
+    }
+
+    #[test]
+    fn a_tie_alone_carries_its_set_point() {
+        let bus = SimulatedBus::default();
+        let mut tie = bus.connect(MemberId(2), plant(PlantKind::Tie, 0));
+        tie.apply(Watts(-70), HOUR);
+        assert_eq!(tie.measure(HOUR).unwrap().absorbed, Joules(70 * 3_600));
     }
 
     #[test]

@@ -45,7 +45,7 @@ pub struct Outcome {
 /// [`Missing`] names what the caller must load before calling again; never empty. A few rounds suffice.
 pub fn apply(state: &impl Read, block: &Block) -> Result<Outcome, Missing> {
     match &block.payload {
-        Payload::Genesis { genesis } => Ok(birth::outcome(genesis, block)),
+        Payload::Genesis { genesis, .. } => Ok(birth::outcome(genesis, block)),
         Payload::Commands { commands } => {
             let mut store = Store::new(state);
             match Context::load(&mut store) {

@@ -1,6 +1,9 @@
 //! A block as the ledger sees it. The engine adds parent, roots and consensus context around it.
 
-use crate::{command::SignedCommand, genesis::Genesis};
+use crate::{
+    command::SignedCommand,
+    genesis::{Genesis, Group},
+};
 use gridaccord_model::{TimeMs, codec::Bounded, codec_struct, codec_union};
 
 /// Commands in one block.
@@ -22,12 +25,14 @@ codec_struct!(Seed { view, signature });
 
 /// What a block carries.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[allow(clippy::large_enum_variant, reason = "one genesis per chain")]
+#[allow(clippy::large_enum_variant, reason = "one genesis a chain")]
 pub enum Payload {
     /// What block 1 carries, and nothing else.
     Genesis {
         /// The genesis document.
         genesis: Genesis,
+        /// The validators' group key, generated for it.
+        group: Group,
     },
     /// What every later block carries.
     Commands {
@@ -36,7 +41,7 @@ pub enum Payload {
     },
 }
 
-codec_union!(Payload { Genesis = 0 { genesis }, Commands = 1 { commands } });
+codec_union!(Payload { Genesis = 0 { genesis, group }, Commands = 1 { commands } });
 
 /// One block.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,21 +1,24 @@
 //! The genesis document: who is a member, what they may do, and every parameter the rules use.
 //!
-//! Its hash is the chain's id, its bytes are block 1, so the log explains itself.
+//! Its hash is the chain's id. Block 1 carries it, and with it the group key that the validators generated for this
+//! chain, so the log explains itself.
 
 use crate::Digest;
 use commonware_codec::Encode as _;
 use commonware_cryptography::{Hasher as _, Sha256, ed25519};
 use gridaccord_model::{
     GateId, Interval, Money, OwnerId, Price, TimeMs, TimeS,
-    codec::{Bounded, Label},
+    codec::{Blob, Bounded, Label},
     codec_enum, codec_struct,
 };
 
 mod check;
+mod scenario;
 
 pub use check::{
     DEPOSIT_MAX, GenesisError, PRICE_CAP_MAX, PRICE_INTERVAL_MAX, SEATS_MAX, STAKE_MAX,
 };
+pub use gridaccord_model::terms::{Thresholds, Trust};
 
 /// Members in genesis.
 pub const MEMBERS_MAX: usize = 1_024;
@@ -184,69 +187,6 @@ impl Market {
     }
 }
 
-/// How builders are drawn, paid and punished. Source: proof of trust.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Trust {
-    /// Views from a gate's closing block to the one whose seed draws its builders.
-    pub beacon_offset: u64,
-    /// Most seats drawn for a gate.
-    pub seats: u16,
-    /// Heights in which drawn builders commit.
-    pub commit_window: u32,
-    /// Heights in which they reveal.
-    pub reveal_window: u32,
-    /// Trust index of every genesis owner, ppm.
-    pub index_start_ppm: u32,
-    /// Least wager in ppm of a gate's significance, in tokens.
-    pub wager_min_ppm: u32,
-    /// µ-currency that one token stands for.
-    pub token_value: Money,
-    /// The gate's significance is counted at least this.
-    pub significance_floor: Money,
-    /// Significance at which a gain of index is full, and above which the draw needs a beacon offset of 10.
-    pub significance_ref: Money,
-    /// Fee for building in ppm of a gate's turnover.
-    pub fee_ppm: u32,
-    /// Answers within this share of the turnover of the best count as equal to it, ppb.
-    pub epsilon_ppb: u32,
-    /// Gain of index for an answer within ε, ppm.
-    pub alpha_ppm: u32,
-    /// Loss of index for a worse answer or none, ppm.
-    pub beta_worse_ppm: u32,
-    /// Loss of index for a false answer, ppm.
-    pub beta_false_ppm: u32,
-}
-
-codec_struct!(Trust {
-    beacon_offset,
-    seats,
-    commit_window,
-    reveal_window,
-    index_start_ppm,
-    wager_min_ppm,
-    token_value,
-    significance_floor,
-    significance_ref,
-    fee_ppm,
-    epsilon_ppb,
-    alpha_ppm,
-    beta_worse_ppm,
-    beta_false_ppm,
-});
-
-/// Loss thresholds: an answer outside any is rejected outright (requirement C9).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Thresholds {
-    /// Largest proven gap to the optimum, ppb of the turnover.
-    pub gap_ppb: u32,
-    /// Largest rise of the price over the last decided gate's, ppm; 0 is without limit.
-    pub price_rise_ppm: u32,
-    /// Delivered energy may miss the promised by this before it is a deviation, ppm of the promised.
-    pub energy_loss_ppm: u32,
-}
-
-codec_struct!(Thresholds { gap_ppb, price_rise_ppm, energy_loss_ppm });
-
 /// Everything a chain starts from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Genesis {
@@ -260,27 +200,27 @@ pub struct Genesis {
     pub trust: Trust,
     /// Loss thresholds.
     pub thresholds: Thresholds,
-    /// Public key of the validators as a group: all a light client needs.
-    pub group_key: [u8; 96],
-    /// Polynomial commitment the group key comes from, as the engine encodes it: verifies single votes.
-    pub group_polynomial: gridaccord_model::codec::Blob<16_384>,
     /// Who votes.
     pub validators: Bounded<Validator, VALIDATORS_MAX>,
     /// Who is a member.
     pub members: Bounded<GenesisMember, MEMBERS_MAX>,
 }
 
-codec_struct!(Genesis {
-    label,
-    clock,
-    market,
-    trust,
-    thresholds,
-    group_key,
-    group_polynomial,
-    validators,
-    members,
-});
+codec_struct!(Genesis { label, clock, market, trust, thresholds, validators, members });
+
+/// Bytes of a group's polynomial.
+pub const POLYNOMIAL_MAX: usize = 16_384;
+
+/// The validators as one signer. They generate it for a chain whose genesis, and so whose id, stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// Its public key, BLS12-381 in G2: all that a light client needs beside the chain's id.
+    pub key: [u8; 96],
+    /// The polynomial commitment the key comes from, as the engine encodes it: verifies single votes.
+    pub polynomial: Blob<POLYNOMIAL_MAX>,
+}
+
+codec_struct!(Group { key, polynomial });
 
 impl Genesis {
     /// The chain's id: hash of the document.

@@ -33,6 +33,6 @@ pub use block::{Block, Payload, Seed};
 pub use command::{Command, SignedCommand};
 pub use commonware_cryptography::sha256::Digest;
 pub use event::{Event, Receipt};
-pub use genesis::{Genesis, Role};
+pub use genesis::{Genesis, Group, Role};
 pub use refusal::Refusal;
 pub use state::{BodyId, Key, Lookup, Missing, Read, Record};

@@ -15,6 +15,7 @@ mod resource;
 mod terms;
 mod supply;
 
+pub use crate::terms::{Thresholds, Trust};
 pub use error::ScenarioError;
 pub use supply::Capability;
 
@@ -79,50 +80,6 @@ pub struct Market {
     pub meter_lag_s: u32,
     /// Highest price that is settled.
     pub price_cap: Price,
-}
-
-/// Proof-of-trust parameters; the defaults are those of the project's trust design.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Trust {
-    /// Views from a gate's closing block to the one whose seed draws its builders.
-    pub beacon_offset: u64,
-    /// Most seats drawn for a gate.
-    pub seats: u16,
-    /// Heights in which drawn builders commit.
-    pub commit_window: u32,
-    /// Heights in which they reveal.
-    pub reveal_window: u32,
-    /// Trust index of every owner at the start, ppm.
-    pub index_start_ppm: u32,
-    /// Least wager in ppm of a gate's significance.
-    pub wager_min_ppm: u32,
-    /// Money that one token stands for.
-    pub token_value: Money,
-    /// A gate's significance is counted at least this.
-    pub significance_floor: Money,
-    /// Significance at which a gain of index is full, and above which the draw needs the long beacon offset.
-    pub significance_ref: Money,
-    /// Fee for building in ppm of a gate's turnover.
-    pub fee_ppm: u32,
-    /// Answers within this share of the turnover of the best count as equal to it, ppb.
-    pub epsilon_ppb: u32,
-    /// Gain of index for an answer within ε, ppm.
-    pub alpha_ppm: u32,
-    /// Loss of index for a worse answer or none, ppm.
-    pub beta_worse_ppm: u32,
-    /// Loss of index for a false answer, ppm.
-    pub beta_false_ppm: u32,
-}
-
-/// Loss thresholds (requirement C9).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Thresholds {
-    /// Largest proven gap to the optimum, ppb of the turnover.
-    pub gap_ppb: u32,
-    /// Largest rise of the price over the last settled gate's, ppm; 0 is without limit.
-    pub price_rise_ppm: u32,
-    /// Delivered energy may miss the promised by this before it is a deviation, ppm of the rating.
-    pub energy_loss_ppm: u32,
 }
 
 /// How a demonstration runs the scenario.

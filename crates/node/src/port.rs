@@ -28,6 +28,7 @@ pub struct NodePort {
     member: Arc<str>,
     submitted: Arc<dyn Fn(Digest) + Send + Sync>,
     finalities_ms: Arc<Mutex<VecDeque<u64>>>,
+    trouble: Arc<Mutex<Option<String>>>,
 }
 
 impl core::fmt::Debug for NodePort {
@@ -52,7 +53,13 @@ impl NodePort {
             member: member.into(),
             submitted: Arc::new(submitted),
             finalities_ms: Arc::default(),
+            trouble: Arc::default(),
         }
+    }
+
+    /// Says why the node is not ready although the chain goes on; `None` once that is over.
+    pub fn set_trouble(&self, trouble: Option<String>) {
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
     }
 
     /// Watches the node's own proposals until it stops.
@@ -148,6 +155,9 @@ impl Port for NodePort {
     }
 
     fn readiness(&self) -> Readiness {
+        if let Some(trouble) = self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone() {
+            return Readiness::NotReady(trouble);
+        }
         let status = self.handle.status();
         if status.height == 0 {
             return Readiness::NotReady(

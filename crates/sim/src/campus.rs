@@ -10,20 +10,14 @@ use gridaccord_engine::{NodeKey, PublicKey, Share, chain::KeyError};
 use gridaccord_field::SimulatedBus;
 use gridaccord_ledger::{
     Genesis, Role,
-    genesis::{Clock, GenesisError, GenesisMember, Market, Thresholds, Trust, Validator},
+    genesis::{Clock, GenesisError, GenesisMember, Group, Market, Validator},
 };
 use gridaccord_model::{
-    MemberId, Money, TimeMs, TimeS,
-    codec::{Blob, Bounded, Label},
+    MemberId, TimeMs,
+    codec::{Bounded, Label},
     scenario::Scenario,
 };
 use std::{collections::BTreeMap, ops::Range, sync::Arc};
-
-/// How far ahead of a replica's clock a block may be, ms.
-const DRIFT_MS: u32 = 2_000;
-
-/// Wall seconds before the first gate opens, for members to find each other.
-const START_WALL_S: u64 = 3;
 
 /// How a scenario is run.
 #[derive(Clone, Debug)]
@@ -94,6 +88,8 @@ impl Node {
 pub struct Campus {
     /// What its chain starts from.
     pub genesis: Genesis,
+    /// The dealt group.
+    pub group: Group,
     /// Members by id.
     pub members: Vec<Cast>,
     scenario: Arc<Scenario>,
@@ -129,9 +125,17 @@ impl Campus {
                 }),
             })
             .collect();
-        let genesis = genesis(&scenario, &terms, &members, dealing.group_key, dealing.polynomial)?;
+        let genesis = genesis(&scenario, &terms, &members)?;
         let roles = Arc::new(members.iter().map(|member| (member.id, member.role)).collect());
-        Ok(Self { genesis, members, scenario, terms, roles, bus: SimulatedBus::default() })
+        Ok(Self {
+            genesis,
+            group: dealing.group,
+            members,
+            scenario,
+            terms,
+            roles,
+            bus: SimulatedBus::default(),
+        })
     }
 
     /// The scenario.
@@ -178,13 +182,7 @@ impl Campus {
     }
 }
 
-fn genesis(
-    scenario: &Scenario,
-    terms: &Terms,
-    members: &[Cast],
-    group_key: [u8; 96],
-    polynomial: Vec<u8>,
-) -> Result<Genesis, CastError> {
+fn genesis(scenario: &Scenario, terms: &Terms, members: &[Cast]) -> Result<Genesis, CastError> {
     let admitted = scenario.members().zip(members).map(|((_, record), member)| GenesisMember {
         name: Label::new(member.name.clone()).expect("a scenario bounds names"),
         role: member.role,
@@ -199,19 +197,10 @@ fn genesis(
     let genesis = Genesis {
         label: Label::new(scenario.name.clone())
             .map_err(|_| CastError::TooMany { what: "letters of the name", limit: 64 })?,
-        clock: clock(scenario, terms),
-        market: market(scenario, terms),
-        trust: trust(scenario),
-        thresholds: Thresholds {
-            gap_ppb: scenario.thresholds.gap_ppb,
-            price_rise_ppm: scenario.thresholds.price_rise_ppm,
-            energy_loss_ppm: scenario.thresholds.energy_loss_ppm,
-        },
-        group_key,
-        group_polynomial: Blob::new(polynomial).map_err(|_| CastError::TooMany {
-            what: "validators",
-            limit: gridaccord_ledger::genesis::VALIDATORS_MAX,
-        })?,
+        clock: Clock::of(scenario, terms.window.start, terms.wall_start, terms.interval_wall_ms),
+        market: Market::of(scenario, terms.window.clone()),
+        trust: scenario.trust,
+        thresholds: scenario.thresholds,
         validators: bounded(validators.collect(), "validators")?,
         members: bounded(admitted.collect(), "members")?,
     };
@@ -224,52 +213,4 @@ fn bounded<T, const MAX: usize>(
     what: &'static str,
 ) -> Result<Bounded<T, MAX>, CastError> {
     Bounded::new(items).map_err(|_| CastError::TooMany { what, limit: MAX })
-}
-
-/// Ledger time starts just before the first gate opens.
-fn clock(scenario: &Scenario, terms: &Terms) -> Clock {
-    let period_ms = u64::from(scenario.horizon.period_s) * 1_000;
-    let speed = (period_ms / u64::from(terms.interval_wall_ms.max(1))).max(1);
-    let first = scenario.interval(terms.window.start).start;
-    let ahead_s =
-        u64::from(scenario.market.open_lead_s).saturating_add(speed.saturating_mul(START_WALL_S));
-    Clock {
-        ledger_start: TimeS(first.0.saturating_sub(ahead_s)),
-        wall_start: terms.wall_start,
-        speed: u32::try_from(speed).unwrap_or(u32::MAX),
-        drift_ms: DRIFT_MS,
-    }
-}
-
-fn market(scenario: &Scenario, terms: &Terms) -> Market {
-    Market {
-        first_start: scenario.interval(terms.window.start).start,
-        interval_s: scenario.horizon.interval_s,
-        period_s: scenario.horizon.period_s,
-        gates: terms.window.end.saturating_sub(terms.window.start),
-        open_lead_s: scenario.market.open_lead_s,
-        close_lead_s: scenario.market.close_lead_s,
-        meter_lag_s: scenario.market.meter_lag_s,
-        price_cap: scenario.market.price_cap,
-    }
-}
-
-fn trust(scenario: &Scenario) -> Trust {
-    let trust = &scenario.trust;
-    Trust {
-        beacon_offset: trust.beacon_offset,
-        seats: trust.seats,
-        commit_window: trust.commit_window,
-        reveal_window: trust.reveal_window,
-        index_start_ppm: trust.index_start_ppm,
-        wager_min_ppm: trust.wager_min_ppm,
-        token_value: Money(trust.token_value.0),
-        significance_floor: trust.significance_floor,
-        significance_ref: trust.significance_ref,
-        fee_ppm: trust.fee_ppm,
-        epsilon_ppb: trust.epsilon_ppb,
-        alpha_ppm: trust.alpha_ppm,
-        beta_worse_ppm: trust.beta_worse_ppm,
-        beta_false_ppm: trust.beta_false_ppm,
-    }
 }

@@ -12,4 +12,5 @@ pub mod weather;
 mod auditor;
 
 pub use campus::{Campus, CastError, Terms};
+pub use members::{ActError, act};
 pub use network::{Plan, SimError, Simulated, Weather, simulate};

@@ -1,12 +1,13 @@
-//! What a scenario makes of one member: its rulebook, and the plant at its connection.
+//! What a scenario makes of one member: its rulebook, the plant at its connection, and its agent on a chain.
 
 use crate::{
     keys::{Purpose, digest},
     weather,
 };
-use gridaccord_agent::Rulebook;
-use gridaccord_field::{Plant, PlantKind};
-use gridaccord_ledger::Role;
+use commonware_cryptography::{Signer as _, ed25519};
+use gridaccord_agent::{Agent, Honest, Identity, Rulebook};
+use gridaccord_field::{Plant, PlantKind, SimulatedBus};
+use gridaccord_ledger::{Genesis, Role};
 use gridaccord_model::{
     GateId, Interval, MemberId, Need, Offer, TimeS, Watts,
     scenario::{self, Scenario},
@@ -35,8 +36,11 @@ impl ScenarioMember {
         Self { scenario, member, seed, window }
     }
 
+    /// A chain that outlives its scenario sees the scenario's intervals again.
     fn interval(&self, gate: GateId) -> u32 {
-        self.window.start.saturating_add(u32::try_from(gate.0).unwrap_or(u32::MAX))
+        let intervals = u64::from(self.scenario.horizon.intervals.max(1));
+        let interval = u64::from(self.window.start).saturating_add(gate.0) % intervals;
+        u32::try_from(interval).expect("below a number of 32 bits")
     }
 
     /// What the plant could give or the tie carry in an interval, as the weather leaves it.
@@ -98,6 +102,77 @@ impl Rulebook for ScenarioMember {
             .validator
             .then(|| wager_min.saturating_add(wager_min.saturating_mul(u64::from(taste)) >> 8))
     }
+}
+
+/// Why a scenario has no part for a member of a chain.
+#[derive(Debug, thiserror::Error)]
+pub enum ActError {
+    /// Genesis does not name it.
+    #[error("genesis names no member {0:?}")]
+    NotAMember(String),
+    /// The scenario does not name it.
+    #[error(
+        "the scenario names no member {0:?}: give the member a name of the scenario's, or add it there"
+    )]
+    NoPart(String),
+    /// The key is not the member's.
+    #[error("the key is not the one that genesis gives {0:?}")]
+    ForeignKey(String),
+    /// The chain's first interval is none of the scenario's.
+    #[error(
+        "the chain's gates start at {first_start} s, which starts no interval of the scenario: take the scenario that genesis was made from"
+    )]
+    OtherIntervals {
+        /// Start of the first interval, s.
+        first_start: u64,
+    },
+}
+
+/// The agent of one member of a running chain: it acts as the scenario's member of that name, on a simulated
+/// connection of its own.
+///
+/// # Errors
+/// [`ActError`], in the order of its variants.
+pub fn act(
+    genesis: &Genesis,
+    scenario: Arc<Scenario>,
+    name: &str,
+    key: ed25519::PrivateKey,
+    seed: u64,
+) -> Result<Agent, ActError> {
+    let ids = || (0u16..).map(MemberId);
+    let (id, admitted) = ids()
+        .zip(&genesis.members)
+        .find(|(_, member)| member.name.to_string() == name)
+        .ok_or_else(|| ActError::NotAMember(name.into()))?;
+    let (part, _) = scenario
+        .members()
+        .find(|(_, member)| member.name == name)
+        .ok_or_else(|| ActError::NoPart(name.into()))?;
+    if admitted.key != key.public_key() {
+        return Err(ActError::ForeignKey(name.into()));
+    }
+    let first_start = genesis.market.first_start;
+    let all = 0..scenario.horizon.intervals;
+    let first = all
+        .clone()
+        .find(|interval| scenario.interval(*interval).start == first_start)
+        .ok_or(ActError::OtherIntervals { first_start: first_start.0 })?;
+    let end = match genesis.market.gates {
+        0 => all.end,
+        gates => first.saturating_add(gates).min(all.end),
+    };
+    let rulebook = ScenarioMember::new(scenario, part, seed, first..end);
+    let device = SimulatedBus::default().connect(id, rulebook.plant());
+    let roles = ids().zip(&genesis.members).map(|(id, member)| (id, member.role)).collect();
+    let identity = Identity {
+        chain: genesis.chain_id(),
+        member: id,
+        key,
+        roles: Arc::new(roles),
+        price_cap: genesis.market.price_cap,
+    };
+    Ok(Agent::new(identity, Box::new(rulebook), Box::new(Honest), Box::new(device)))
 }
 
 /// The ledger's role for a scenario's.

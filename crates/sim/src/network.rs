@@ -197,12 +197,7 @@ fn keys(campus: &Campus) -> Keys {
     let nodes = campus.validators().map(|(_, node)| node.key.clone()).collect();
     let shares =
         campus.validators().map(|(_, node)| (node.public_key(), node.share.clone())).collect();
-    let dealing = Dealing {
-        group_key: campus.genesis.group_key,
-        polynomial: campus.genesis.group_polynomial.to_vec(),
-        shares,
-    };
-    Keys { nodes, dealing }
+    Keys { nodes, dealing: Dealing { group: campus.group.clone(), shares } }
 }
 
 /// Beside every node: its member's agent, those of its guests, and the auditor's eyes.

@@ -6,14 +6,14 @@ use gridaccord_agent::{Agent, Builder, Honest, Identity, Observed, Rulebook};
 use gridaccord_field::{Plant, PlantKind, SimulatedBus};
 use gridaccord_ledger::{
     Block, Digest, Event, Genesis, Payload, Role, Seed, SignedCommand, agenda,
-    genesis::{Clock, GenesisMember, Market as Rhythm, Thresholds, Trust, Validator},
+    genesis::{Clock, GenesisMember, Group, Market as Rhythm, Thresholds, Trust, Validator},
     memory::MemoryState,
     survey::survey,
 };
 use gridaccord_model::{
     Block as OfferBlock, CostCurve, GateId, Interval, MemberId, Money, Need, Offer, OwnerId, Price,
     TimeMs, TimeS, Watts,
-    codec::{Bounded, Label},
+    codec::{Blob, Bounded, Label},
 };
 use std::{collections::BTreeMap, ops::Range, sync::Arc};
 
@@ -87,12 +87,13 @@ impl Market {
         };
         market.agents =
             (0..market.casts.len()).map(|id| market.agent(id, Box::new(Honest))).collect();
+        let group = Group { key: [0; 96], polynomial: Blob::default() };
         let birth = Block {
             height: 1,
             view: 1,
             timestamp: TimeMs(0),
             seeds: Bounded::default(),
-            payload: Payload::Genesis { genesis },
+            payload: Payload::Genesis { genesis, group },
         };
         market.state.advance(&birth);
         for id in 0..market.agents.len() {
@@ -230,8 +231,6 @@ fn genesis(casts: &[Cast]) -> Genesis {
             beta_false_ppm: 500_000,
         },
         thresholds: Thresholds { gap_ppb: 1_000_000, price_rise_ppm: 0, energy_loss_ppm: 20_000 },
-        group_key: [0; 96],
-        group_polynomial: gridaccord_model::codec::Blob::default(),
         validators: Bounded::new(validators.collect()).unwrap(),
         members: Bounded::new(members.collect()).unwrap(),
     }

@@ -12,7 +12,7 @@ use gridaccord_ledger::{
     SignedCommand, agenda,
     command::commitment,
     gate::{Gate, Seat},
-    genesis::{Clock, GenesisMember, Market, Thresholds, Trust, Validator},
+    genesis::{Clock, GenesisMember, Group, Market, Thresholds, Trust, Validator},
     memory::MemoryState,
     records::{Member, Part, key},
 };
@@ -92,8 +92,6 @@ pub(crate) fn genesis() -> Genesis {
             beta_false_ppm: 500_000,
         },
         thresholds: Thresholds { gap_ppb: 1_000_000, price_rise_ppm: 0, energy_loss_ppm: 20_000 },
-        group_key: [7; 96],
-        group_polynomial: Blob::new(vec![1, 2, 3]).unwrap(),
         validators: Bounded::new(validators).unwrap(),
         members: Bounded::new(members.collect()).unwrap(),
     }
@@ -138,7 +136,8 @@ impl Node {
             forgotten: 0,
         };
         let node = Self { chain: genesis.chain_id(), inner: Mutex::new(inner), genesis };
-        node.apply(&mut node.inner(), Payload::Genesis { genesis: node.genesis.clone() });
+        let group = Group { key: [7; 96], polynomial: Blob::new(vec![1, 2, 3]).unwrap() };
+        node.apply(&mut node.inner(), Payload::Genesis { genesis: node.genesis.clone(), group });
         Arc::new(node)
     }
 

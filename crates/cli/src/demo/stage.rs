@@ -51,7 +51,7 @@ impl Run {
     }
 
     async fn on_stage(self, context: &tcp::Context, deadline: Duration) -> Result<Outcome> {
-        let chain = Chain::new(self.campus.genesis.clone())?;
+        let chain = Chain::new(self.campus.genesis.clone(), self.campus.group.clone())?;
         let shared = Arc::new(Shared::default());
         let started = Instant::now();
         let handles = self.start_validators(context, &chain).await?;
@@ -184,9 +184,8 @@ impl Run {
                 // What a stranger would get: bytes, checked against nothing but the group key.
                 let bytes = proof.to_bytes();
                 let started = Instant::now();
-                let proven = LightProof::from_bytes(&bytes).and_then(|proof| {
-                    light::verify(&self.campus.genesis.group_key, chain.id(), &proof)
-                });
+                let proven = LightProof::from_bytes(&bytes)
+                    .and_then(|proof| light::verify(&self.campus.group.key, chain.id(), &proof));
                 return Some(LightCheck::new(
                     supplier,
                     *gate,

@@ -145,7 +145,6 @@ fn a_port_in_use_is_named() {
 fn a_genesis_that_is_none_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     fs::write(directory.path().join("genesis.bin"), b"not a genesis").unwrap();
-    fs::write(directory.path().join("nodes.txt"), b"solar\n").unwrap();
     assert_refuses(
         &["ledger", "verify", "--data-dir", directory.path().to_str().unwrap()],
         "is no genesis document",

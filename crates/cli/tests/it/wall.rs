@@ -48,6 +48,7 @@ const LAYERS: [&str; 13] = [
     "gridaccord-dispatch",
     "gridaccord-sealed",
     "gridaccord-ledger",
+    "gridaccord-custody",
     "gridaccord-solver",
     "gridaccord-study",
     "gridaccord-engine",
@@ -137,6 +138,16 @@ fn pure_crates_reach_nothing_that_touches_the_world() {
         for worldly in WORLDLY {
             assert!(!reached.contains(worldly), "{name} reaches {worldly}");
         }
+    }
+}
+
+/// What operators keep on disk is read and restored without a node: no network, no consensus, no runtime.
+#[test]
+fn custody_reaches_no_machinery() {
+    let reached = reached("gridaccord-custody");
+    assert!(reached.contains("gridaccord-ledger"), "custody was not looked at");
+    for worldly in WORLDLY {
+        assert!(!reached.contains(worldly), "custody reaches {worldly}");
     }
 }
 

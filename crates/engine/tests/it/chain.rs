@@ -2,14 +2,14 @@
 
 use super::common::genesis;
 use gridaccord_engine::{Chain, Share, chain::ChainError, simulation::Keys};
-use gridaccord_ledger::genesis::GenesisError;
+use gridaccord_ledger::{Genesis, Group, genesis::GenesisError};
 use gridaccord_model::codec::{Blob, Bounded};
 
 #[test]
 fn a_dealt_genesis_carries_a_chain() {
     let keys = Keys::from_seed(1, 7).unwrap();
     let genesis = genesis(&keys, 0);
-    let chain = Chain::new(genesis.clone()).unwrap();
+    let chain = Chain::new(genesis.clone(), keys.dealing.group.clone()).unwrap();
     assert_eq!(*chain.id(), genesis.chain_id());
     assert_eq!(chain.validators().len(), 7);
 }
@@ -18,10 +18,15 @@ fn a_dealt_genesis_carries_a_chain() {
 fn genesis_and_dealing_must_fit() {
     let keys = Keys::from_seed(1, 4).unwrap();
     let good = genesis(&keys, 0);
-    let with = |change: &dyn Fn(&mut gridaccord_ledger::Genesis)| {
+    let with = |change: &dyn Fn(&mut Genesis)| {
         let mut genesis = good.clone();
         change(&mut genesis);
-        Chain::new(genesis).unwrap_err()
+        Chain::new(genesis, keys.dealing.group.clone()).unwrap_err()
+    };
+    let with_group = |change: &dyn Fn(&mut Group)| {
+        let mut group = keys.dealing.group.clone();
+        change(&mut group);
+        Chain::new(good.clone(), group).unwrap_err()
     };
     let few = with(&|g| g.validators = Bounded::new(g.validators[..3].to_vec()).unwrap());
     assert!(matches!(few, ChainError::Genesis(GenesisError::TooFewValidators(3))));
@@ -31,12 +36,12 @@ fn genesis_and_dealing_must_fit() {
         g.validators = Bounded::new(validators).unwrap();
     });
     assert!(matches!(twice, ChainError::Genesis(GenesisError::ValidatorInvalid(1))));
-    let torn = with(&|g| g.group_polynomial = Blob::new(vec![1, 2, 3]).unwrap());
+    let torn = with_group(&|g| g.polynomial = Blob::new(vec![1, 2, 3]).unwrap());
     assert!(matches!(torn, ChainError::Polynomial(_)));
-    let other = Keys::from_seed(2, 7).unwrap().dealing;
-    let size = with(&|g| g.group_polynomial = Blob::new(other.polynomial.clone()).unwrap());
+    let other = Keys::from_seed(2, 7).unwrap().dealing.group;
+    let size = with_group(&|g| g.polynomial = other.polynomial.clone());
     assert!(matches!(size, ChainError::PolynomialSize { found: 7, expected: 4 }));
-    let key = with(&|g| g.group_key = other.group_key);
+    let key = with_group(&|g| g.key = other.key);
     assert!(matches!(key, ChainError::GroupKey));
 }
 

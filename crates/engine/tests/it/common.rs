@@ -8,7 +8,7 @@ use gridaccord_ledger::{
 };
 use gridaccord_model::{
     MemberId, Money, OwnerId, Price, TimeMs, TimeS,
-    codec::{Blob, Bounded, Label},
+    codec::{Bounded, Label},
 };
 use std::{collections::BTreeMap, time::Duration};
 
@@ -67,8 +67,6 @@ pub(super) fn genesis(keys: &Keys, wall_start: u64) -> Genesis {
             beta_false_ppm: 500_000,
         },
         thresholds: Thresholds { gap_ppb: 1_000_000, price_rise_ppm: 0, energy_loss_ppm: 20_000 },
-        group_key: keys.dealing.group_key,
-        group_polynomial: Blob::new(keys.dealing.polynomial.clone()).unwrap(),
         validators: Bounded::new(validators.collect()).unwrap(),
         members: Bounded::new(members.collect()).unwrap(),
     }

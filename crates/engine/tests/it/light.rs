@@ -46,7 +46,7 @@ fn presence_and_absence_are_proven() {
     let nowhere = Key([9; 32]);
     let (scenario, proofs) = proofs([there, nowhere]);
     let chain = scenario.genesis.chain_id();
-    let group = scenario.genesis.group_key;
+    let group = scenario.keys.dealing.group.key;
     let [present, absent] = &proofs[..] else { panic!("two keys, two proofs") };
 
     let proven = verify(&group, &chain, present).unwrap();
@@ -76,7 +76,7 @@ fn presence_and_absence_are_proven() {
 #[test]
 fn every_changed_byte_is_noticed() {
     let (scenario, proofs) = proofs([key::member(MemberId(0)), Key([9; 32])]);
-    let (chain, group) = (scenario.genesis.chain_id(), scenario.genesis.group_key);
+    let (chain, group) = (scenario.genesis.chain_id(), scenario.keys.dealing.group.key);
     for proof in &proofs {
         let good = proof.to_bytes();
         let proven = verify(&group, &chain, proof).unwrap();

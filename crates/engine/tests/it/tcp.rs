@@ -31,12 +31,8 @@ impl Net {
 
     fn since(seed: u64, count: u16, wall_start: u64) -> Self {
         let keys = Keys::from_seed(seed, count).unwrap();
-        let chain = Chain::new(genesis(&keys, wall_start)).unwrap();
-        // Held all at once, so that no two are the same.
-        let free: Vec<_> =
-            (0..count).map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap()).collect();
-        let addresses = free.iter().map(|listener| listener.local_addr().unwrap()).collect();
-        Self { keys, chain, addresses }
+        let chain = Chain::new(genesis(&keys, wall_start), keys.dealing.group.clone()).unwrap();
+        Self { keys, chain, addresses: free_addresses(count) }
     }
 
     async fn start(&self, context: &Context, node: usize) -> (Handle, Task) {
@@ -57,13 +53,20 @@ impl Net {
     }
 }
 
-fn now() -> u64 {
+/// Loopback addresses nobody listens on, held all at once, so that no two are the same.
+pub(super) fn free_addresses(count: u16) -> Vec<SocketAddr> {
+    let free: Vec<_> =
+        (0..count).map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap()).collect();
+    free.iter().map(|listener| listener.local_addr().unwrap()).collect()
+}
+
+pub(super) fn now() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     u64::try_from(now.as_millis()).unwrap()
 }
 
 /// Waits until a node has finalised a height.
-async fn reach(context: &Context, handle: &Handle, height: u64) {
+pub(super) async fn reach(context: &Context, handle: &Handle, height: u64) {
     let mut blocks = handle.subscribe();
     let node = handle.clone();
     let reached = async move {
@@ -235,7 +238,7 @@ fn check_stored_chain(directory: &Path, chain: &Chain, height: u64) {
     fs::write(&file, &bytes).unwrap();
 
     let other = Keys::from_seed(99, 4).unwrap();
-    let foreign = Chain::new(genesis(&other, 0)).unwrap();
+    let foreign = Chain::new(genesis(&other, 0), other.dealing.group.clone()).unwrap();
     let bad = replay(directory, "node-0", &foreign, &mut |_| {}).unwrap();
     assert_eq!(bad.mismatch, Some(Mismatch::Parent { height: 1 }));
     assert!(replay(directory, "node-9", chain, &mut |_| {}).is_err());

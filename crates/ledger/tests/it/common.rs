@@ -10,7 +10,7 @@ use gridaccord_ledger::{
     Receipt, Record, Refusal, Role, Seed, SignedCommand, agenda, apply,
     command::commitment,
     gate::{Failure, Gate, Phase, Seat},
-    genesis::{Clock, GenesisMember, Market, Thresholds, Trust, Validator},
+    genesis::{Clock, GenesisMember, Group, Market, Thresholds, Trust, Validator},
     memory::MemoryState,
     records::{Account, Head, Member, Owner, Part, Pot, PotName, Roster, key},
 };
@@ -113,8 +113,6 @@ pub(crate) fn genesis_of(cast: &[(&str, Role)]) -> Genesis {
             beta_false_ppm: 500_000,
         },
         thresholds: Thresholds { gap_ppb: 1_000_000, price_rise_ppm: 0, energy_loss_ppm: 20_000 },
-        group_key: [7; 96],
-        group_polynomial: Blob::new(vec![1, 2, 3]).unwrap(),
         validators: Bounded::new(validators).unwrap(),
         members: Bounded::new(members).unwrap(),
     }
@@ -217,7 +215,8 @@ impl World {
             energy: 0,
             genesis,
         };
-        let payload = Payload::Genesis { genesis: world.genesis.clone() };
+        let group = Group { key: [7; 96], polynomial: Blob::new(vec![1, 2, 3]).unwrap() };
+        let payload = Payload::Genesis { genesis: world.genesis.clone(), group };
         let block = world.next_block(payload);
         world.state.advance(&block);
         world.log.push(block);

@@ -51,27 +51,6 @@ pub(super) fn market(reader: &mut Reader<'_>, text: &MarketText) -> Result<Marke
     Ok(Market { open_lead_s, close_lead_s, meter_lag_s, price_cap })
 }
 
-impl Default for Trust {
-    fn default() -> Self {
-        Self {
-            beacon_offset: 3,
-            seats: 9,
-            commit_window: 3,
-            reveal_window: 3,
-            index_start_ppm: 100_000,
-            wager_min_ppm: 50_000,
-            token_value: Money(1_000_000),
-            significance_floor: Money(1),
-            significance_ref: Money(1_000_000_000_000),
-            fee_ppm: 1_000,
-            epsilon_ppb: 100_000,
-            alpha_ppm: 20_000,
-            beta_worse_ppm: 200_000,
-            beta_false_ppm: 500_000,
-        }
-    }
-}
-
 pub(super) fn trust(reader: &mut Reader<'_>, text: &TrustText) -> Result<Trust, ScenarioError> {
     let default = Trust::default();
     let mut count = |key, number: &Option<Number>, default: u32| match number {
@@ -138,12 +117,6 @@ pub(super) fn trust(reader: &mut Reader<'_>, text: &TrustText) -> Result<Trust, 
             default.beta_false_ppm,
         )?,
     })
-}
-
-impl Default for Thresholds {
-    fn default() -> Self {
-        Self { gap_ppb: 1_000_000, price_rise_ppm: 100_000, energy_loss_ppm: 20_000 }
-    }
 }
 
 pub(super) fn thresholds(

@@ -1,0 +1,182 @@
+//! `gridaccord run`: one validator, the interface in front of it, and its member's agent, until it is stopped.
+//!
+//! In order: configuration, limits, keys, genesis, data directory, leave to sign; then the network. At the first start
+//! the validators meet and generate the group key; at a later one the node goes on from what it has stored.
+
+mod prepare;
+mod watch;
+
+use crate::{
+    group_file::{self, GROUP_FILE},
+    guard,
+};
+use anyhow::{Context as _, Result, bail};
+use clap::Args;
+use gridaccord_api::{Config as ApiConfig, serve};
+use gridaccord_custody::genesis::differences;
+use gridaccord_engine::{
+    Handle,
+    tcp::{self, Context, Founding, Progress, StartError},
+};
+use gridaccord_node::{NodePort, member};
+use prepare::Prepared;
+use std::{
+    path::PathBuf,
+    process::ExitCode,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+use tokio::{signal::unix, time::sleep};
+use watch::Opening;
+
+/// Before an agent that lost its node looks for it again.
+const RESUME_PAUSE: Duration = Duration::from_secs(1);
+
+/// Run a validator.
+#[derive(Args, Debug)]
+pub(crate) struct RunArgs {
+    /// The node's configuration.
+    #[arg(long, value_name = "FILE", default_value = "node.toml")]
+    config: PathBuf,
+}
+
+pub(crate) fn run(args: &RunArgs) -> Result<ExitCode> {
+    let node = Prepared::new(&args.config)?;
+    guard::run(|| {
+        let directory = node.home.directory().to_owned();
+        tcp::Runtime::new(&directory)
+            .run(|context| async move { node.run(&context).await })
+            .with_context(|| format!("cannot use the data directory {}", directory.display()))?
+    })
+}
+
+impl Prepared {
+    async fn run(self, context: &Context) -> Result<ExitCode> {
+        let mut terminate = unix::signal(unix::SignalKind::terminate())?;
+        let mut interrupt = unix::signal(unix::SignalKind::interrupt())?;
+        let stopped = async {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        };
+        tokio::select! {
+            ended = self.serve(context) => ended,
+            () = stopped => {
+                println!("stopped");
+                Ok(ExitCode::SUCCESS)
+            }
+        }
+    }
+
+    async fn serve(self, context: &Context) -> Result<ExitCode> {
+        let opening = Opening::default();
+        let network = self.network();
+        let founding = Founding {
+            genesis: self.genesis.clone(),
+            safe: self.safe(),
+            told: self.told(opening.clone()),
+        };
+        let started = tcp::found(context, founding, self.name.to_string(), network).await;
+        opening.done();
+        let (handle, task) = match started {
+            Ok(started) => started,
+            Err(StartError::GenesisDiffers { peer, theirs }) => {
+                let name = self.names.get(&*peer).map_or("a peer", |name| name.as_ref());
+                let fields = differences(&self.genesis, &theirs);
+                let fields: Vec<String> = fields.iter().map(ToString::to_string).collect();
+                bail!("{name} holds another genesis:\n  {}", fields.join("\n  "));
+            }
+            Err(error) => return Err(error.into()),
+        };
+        self.keep_group(&handle)?;
+
+        let port = NodePort::new(handle.clone(), self.name.as_ref(), |_| ());
+        tokio::spawn(port.clone().watch());
+        let config = ApiConfig { address: self.config.api.listen, ..self.api_limits() };
+        let server =
+            serve(config, &self.genesis, Arc::new(port.clone()), std::future::pending()).await?;
+        println!(
+            "{} runs at height {}; interface: http://{}",
+            self.name,
+            handle.status().height,
+            server.address()
+        );
+        self.start_agent(&handle)?;
+        let disk = watch::disk(
+            self.home.directory().to_owned(),
+            self.config.disk.free_min_mb,
+            handle.clone(),
+            port,
+        );
+        tokio::select! {
+            full = disk => {
+                eprintln!("error: {full}");
+                Ok(ExitCode::from(guard::EXIT_STORAGE))
+            }
+            ended = task.ended() => {
+                ended?;
+                Ok(ExitCode::FAILURE)
+            }
+        }
+    }
+
+    /// Says how the founding goes, and has the first vote marked before it is cast.
+    fn told(&self, opening: Opening) -> tcp::Told {
+        let names = self.names.clone();
+        let (directory, prefix) = (self.home.directory().to_owned(), self.name.to_string());
+        let permit = Mutex::new(self.permit.clone());
+        Arc::new(move |progress| match progress {
+            Progress::Waiting(missing) => {
+                let missing: Vec<&str> = missing
+                    .iter()
+                    .filter_map(|key| names.get(key))
+                    .map(|name| name.as_ref())
+                    .collect();
+                println!("waiting for {}", missing.join(", "));
+            }
+            Progress::Generating => println!("all are here: generating the group key"),
+            Progress::Founded => {
+                let permit = permit.lock().unwrap_or_else(PoisonError::into_inner).take();
+                let marked = tcp::prepare_votes(&directory, &prefix)
+                    .map_err(anyhow::Error::from)
+                    .and_then(|()| permit.map_or(Ok(()), |permit| Ok(permit.begin()?)));
+                if let Err(error) = marked {
+                    panic!("storage failed: cannot mark that this key signs: {error:#}");
+                }
+                opening.begin();
+            }
+        })
+    }
+
+    /// Writes the group's public key for people and light clients.
+    fn keep_group(&self, handle: &Handle) -> Result<()> {
+        let path = self.home.directory().join(GROUP_FILE);
+        if path.exists() {
+            return Ok(());
+        }
+        let chain = handle.chain();
+        group_file::write(&path, chain.id(), chain.group())?;
+        println!("the group's public key is in {}", path.display());
+        Ok(())
+    }
+
+    fn start_agent(&self, handle: &Handle) -> Result<()> {
+        let Some(scenario) = &self.scenario else { return Ok(()) };
+        let mut agent = gridaccord_sim::act(
+            &self.genesis,
+            scenario.clone(),
+            self.name.as_ref(),
+            self.member_key.clone(),
+            self.config.agent.seed,
+        )?;
+        let (handle, clock) = (handle.clone(), self.genesis.clock);
+        tokio::spawn(async move {
+            loop {
+                member::drive(&handle, clock, &mut agent, |_| ()).await;
+                sleep(RESUME_PAUSE).await;
+            }
+        });
+        Ok(())
+    }
+}
