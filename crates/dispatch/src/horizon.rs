@@ -5,12 +5,15 @@
 //! provide reserve; generators without a ramp limit (sun, wind) do not. An island is a window in which the tie's
 //! limits are zero. Positive power is injection. Derivations: `docs/maths/horizon.md`.
 
+mod bound;
 mod check;
+mod infeasible;
 mod lagrangian;
 mod limits;
 mod verdict;
 
-pub use check::check;
+pub use check::{appraise, check, check_feasible};
+pub use infeasible::{HorizonInfeasible, check_infeasible};
 pub use lagrangian::{Coupling, pin};
 pub use limits::{HORIZON_INTERVALS_MAX, HORIZON_RESOURCES_MAX, HorizonError, MULTIPLIER_MAX};
 pub use verdict::{HorizonRefusal, HorizonVerified};

@@ -5,5 +5,6 @@
 mod it {
     mod generator;
     mod horizon;
+    mod infeasible;
     mod interval;
 }

@@ -19,7 +19,7 @@ pub struct HorizonVerified {
     pub peak: Watts,
 }
 
-/// Why an answer is refused, in the order the rules run. Numbers are never reused.
+/// Why an answer, or a proof of infeasibility (K1, K2 and K12), is refused, in the order the rules run. Numbers are never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[repr(u16)]
 pub enum HorizonRefusal {
@@ -100,6 +100,12 @@ pub enum HorizonRefusal {
         /// What the loss threshold allows.
         allowed: Picos,
     } = 11,
+    /// Rule K12.
+    #[error("the multipliers prove no infeasibility: a violation of {violation} is not above zero")]
+    NotInfeasible {
+        /// Least sum of multiplier times violation that they prove.
+        violation: Picos,
+    } = 12,
 }
 
 impl HorizonRefusal {
@@ -118,6 +124,7 @@ impl HorizonRefusal {
             Self::Carbon(_) => 9,
             Self::PriceNotPinned { .. } => 10,
             Self::GapTooLarge { .. } => 11,
+            Self::NotInfeasible { .. } => 12,
         }
     }
 }

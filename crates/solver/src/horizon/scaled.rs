@@ -14,7 +14,7 @@ pub(super) const PRICE_UNIT: f64 = 2e6;
 /// W in one kW.
 pub(super) const POWER_UNIT: f64 = 1e3;
 /// mg/kWh in one kg/kWh.
-const CARBON_UNIT: f64 = 1e6;
+pub(super) const CARBON_UNIT: f64 = 1e6;
 /// Couplings are tightened by this share, so that rounding to whole watts does not break them.
 const MARGIN: f64 = 1e-6;
 
@@ -134,7 +134,7 @@ impl Scaled {
     }
 }
 
-fn costs(generator: &Generator) -> (f64, f64, f64) {
+pub(super) fn costs(generator: &Generator) -> (f64, f64, f64) {
     (
         generator.quadratic as f64 * 1e-3,
         generator.linear as f64 * 1e-6,
