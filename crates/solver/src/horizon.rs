@@ -29,6 +29,9 @@ use ipm::{End, Ipm};
 use point::Point;
 use scaled::Scaled;
 
+/// Shares by which the general program's couplings are tightened, tried in turn.
+const MARGINS: [f64; 3] = [1e-6, 3e-5, 1e-3];
+
 /// What the solver came to, each with its evidence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HorizonOutcome {
@@ -63,8 +66,8 @@ pub enum HorizonOutcome {
     Stopped {
         /// Why.
         reason: StopReason,
-        /// What the check said of the best attempt.
-        refusal: HorizonRefusal,
+        /// What the check said of the best attempt, if there was any.
+        refusal: Option<HorizonRefusal>,
     },
 }
 
@@ -86,7 +89,7 @@ pub enum StopReason {
     NotConverged,
     /// The optimum in floating point keeps all limits, no neighbour in whole watts that was tried does.
     NoWholeWatts,
-    /// Too large a problem for the proof that there is no dispatch.
+    /// Too large a problem for what it states, or for the proof that there is no dispatch.
     TooLarge,
 }
 
@@ -108,18 +111,31 @@ pub fn propose_horizon(problem: &Horizon, gap_ppb: u32) -> HorizonOutcome {
         return infeasible(proof);
     }
     let mut best = structured(problem, gap_ppb);
-    if !best.is_optimal {
-        if let Some((point, converged, iterations)) = general::solve(problem) {
-            best = better(best, judge(problem, &point, converged, gap_ppb, iterations));
+    for margin in MARGINS {
+        // A wider margin helps only where rounding to whole watts broke a limit.
+        if best.as_ref().is_some_and(|best| best.is_optimal || best.reason == GapReason::BothWays) {
+            break;
+        }
+        let Some((point, converged, iterations)) = general::solve(problem, margin) else { break };
+        let attempt = judge(problem, &point, converged, gap_ppb, iterations);
+        best = Some(match best {
+            Some(best) => better(best, attempt),
+            None => attempt,
+        });
+        if !converged {
+            break;
         }
     }
+    let Some(best) = best else {
+        return HorizonOutcome::Stopped { reason: StopReason::TooLarge, refusal: None };
+    };
     let Attempt { answer, verdict, is_optimal, iterations, reason } = best;
     match verdict {
         Ok(verified) if is_optimal => HorizonOutcome::Optimal { answer, verified, iterations },
         Ok(verified) => HorizonOutcome::Feasible { answer, verified, reason },
         Err(refusal) => match proof::of_elastic(problem) {
             Ok(proof) => infeasible(proof),
-            Err(reason) => HorizonOutcome::Stopped { reason, refusal },
+            Err(reason) => HorizonOutcome::Stopped { reason, refusal: Some(refusal) },
         },
     }
 }
@@ -128,13 +144,16 @@ fn infeasible((certificate, proof, explanation): proof::Proof) -> HorizonOutcome
     HorizonOutcome::Infeasible { certificate: Box::new(certificate), proof, explanation }
 }
 
-/// The interior point that uses the structure.
-fn structured(problem: &Horizon, gap_ppb: u32) -> Attempt {
+/// The interior point that uses the structure, where that is all the problem has.
+fn structured(problem: &Horizon, gap_ppb: u32) -> Option<Attempt> {
+    if !scaled::fits(problem) {
+        return None;
+    }
     let (prices, mu) = start(problem);
     let mut ipm = Ipm::new(Scaled::new(problem, &prices, mu), prices, mu);
     let end = ipm.run();
     let point = Point::of(problem, &ipm);
-    judge(problem, &point, end == End::Converged, gap_ppb, ipm.iterations)
+    Some(judge(problem, &point, end == End::Converged, gap_ppb, ipm.iterations))
 }
 
 /// Rounds and checks a point.
@@ -248,8 +267,8 @@ mod tests {
         for (resources, intervals) in [(4, 24), (9, 48), (40, 12)] {
             for quadratic in [false, true] {
                 let problem = generator::campus(23, resources, intervals, quadratic);
-                let first = structured(&problem, 10_000).verdict.unwrap();
-                let (point, converged, iterations) = general::solve(&problem).unwrap();
+                let first = structured(&problem, 10_000).unwrap().verdict.unwrap();
+                let (point, converged, iterations) = general::solve(&problem, MARGINS[0]).unwrap();
                 let second = judge(&problem, &point, converged, 10_000, iterations);
                 assert!(converged && second.is_optimal, "{:?}", second.verdict);
                 let second = second.verdict.unwrap();

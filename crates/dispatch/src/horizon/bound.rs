@@ -6,7 +6,7 @@
 )]
 
 use super::{
-    Horizon, HorizonCertificate,
+    Horizon, HorizonCertificate, carbon,
     lagrangian::{self, SCALE_BITS, Term},
     limits::{
         DEMAND_CHARGE_MAX, DURATION_MAX_S, HORIZON_INTERVALS_MAX, HORIZON_RESOURCES_MAX,
@@ -19,11 +19,11 @@ const PEAK_UNIT: i128 = 7_200_000;
 
 // Overflow budget: all terms of all intervals, scaled, times the interval's length.
 const _: () = {
-    let term = 8 * MULTIPLIER_MAX as i128 * POWER_MAX as i128;
+    let term = 16 * MULTIPLIER_MAX as i128 * POWER_MAX as i128;
     let all = term * (HORIZON_INTERVALS_MAX * (HORIZON_RESOURCES_MAX + 4)) as i128;
     assert!(all < i128::MAX / (4 * DURATION_MAX_S as i128));
     assert!(
-        (8 * MULTIPLIER_MAX as i128 * POWER_MAX as i128 * (HORIZON_RESOURCES_MAX + 4) as i128)
+        (16 * MULTIPLIER_MAX as i128 * POWER_MAX as i128 * (HORIZON_RESOURCES_MAX + 4) as i128)
             << SCALE_BITS
             < i128::MAX / 4
     );
@@ -44,7 +44,11 @@ pub(super) struct Bound {
 /// LB from multipliers within their limits, whatever they are.
 pub(super) fn bound(problem: &Horizon, certificate: &HorizonCertificate) -> Bound {
     let parts = problem.parts();
-    let variables = parts.generators.len() + parts.storages.len() + parts.tiers.len() + 2;
+    let variables = parts.generators.len()
+        + parts.storages.len()
+        + parts.tiers.len()
+        + parts.shiftable.len()
+        + 2;
     let mut sums =
         Sums { minimum: vec![0; problem.intervals()], supply: vec![(0, 0); problem.intervals()] };
     for (number, generator) in parts.generators.iter().enumerate() {
@@ -75,6 +79,9 @@ pub(super) fn bound(problem: &Horizon, certificate: &HorizonCertificate) -> Boun
         for tier in 0..parts.tiers.len() {
             sums.add(interval, lagrangian::shed(problem, tier, interval, coupling));
         }
+        for (load, multiplier) in parts.shiftable.iter().zip(&certificate.shift) {
+            sums.add(interval, lagrangian::shift(load, *multiplier, interval, coupling));
+        }
         let demand = parts.demand[interval].0;
         let (supply, supply_below) = sums.supply[interval];
         let lowest = supply_below < demand || coupling.price == -MULTIPLIER_MAX;
@@ -87,10 +94,13 @@ pub(super) fn bound(problem: &Horizon, certificate: &HorizonCertificate) -> Boun
         rate += sums.minimum[interval] >> SCALE_BITS;
         quanta += i128::from(coupling.price.abs()) * i128::try_from(variables).unwrap_or(i128::MAX);
     }
+    for (load, multiplier) in parts.shiftable.iter().zip(&certificate.shift) {
+        rate -= i128::from(*multiplier) * i128::from(load.power_sum.0);
+    }
     let duration = i128::from(parts.duration_s);
     let value = rate * duration
         + whole
-        + carbon_bound(problem, certificate)
+        + carbon::bound(problem, certificate)
         + peak_bound(problem, certificate);
     Bound { value, quanta: quanta * duration, unpinned }
 }
@@ -123,12 +133,6 @@ fn ramp_bound(problem: &Horizon, certificate: &HorizonCertificate) -> i128 {
         }
     }
     sum
-}
-
-/// −μ·cap in doubled Picos, floored: a mg is 3,600,000 mg/kWh·W·s, and μ is scaled.
-fn carbon_bound(problem: &Horizon, certificate: &HorizonCertificate) -> i128 {
-    let Some(cap) = problem.parts().carbon_cap else { return 0 };
-    (-(i128::from(certificate.carbon) * i128::from(cap.0) * 3_600_000)) >> SCALE_BITS
 }
 
 /// Minimum over the peak m, from what was before to the largest limit: (charge − Δt·Σκ)·m − charge·m₀.

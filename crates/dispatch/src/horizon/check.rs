@@ -13,7 +13,8 @@
 use super::{
     Horizon, HorizonAnswer, HorizonCertificate, HorizonSolution, Storage,
     bound::{bound, peak_cost},
-    lagrangian::{CARBON_MULTIPLIER_MAX, wide},
+    carbon::{self, Emitted},
+    lagrangian::wide,
     limits::MULTIPLIER_MAX,
     verdict::{HorizonRefusal, HorizonVerified},
 };
@@ -24,7 +25,7 @@ const PPB: i128 = 1_000_000_000;
 /// Checks an answer. `gap_ppb` is γ, the largest proven gap as a share of the turnover.
 ///
 /// # Errors
-/// The first rule K1–K11 broken.
+/// The first rule K1–K11 and K13–K15 broken.
 pub fn check(
     problem: &Horizon,
     answer: &HorizonAnswer,
@@ -41,7 +42,7 @@ pub fn check(
 /// Checks everything but the size of the gap, which it states: what an answer is worth that is not good enough.
 ///
 /// # Errors
-/// The first rule K1–K10 broken.
+/// The first rule K1–K10 and K13–K15 broken.
 pub fn appraise(
     problem: &Horizon,
     answer: &HorizonAnswer,
@@ -60,7 +61,7 @@ struct Examined {
 /// Checks a dispatch alone: that it keeps every limit, whatever it costs.
 ///
 /// # Errors
-/// The first rule broken of K1 and K3–K9.
+/// The first rule broken of K1, K3–K9 and K13–K15.
 pub fn check_feasible(problem: &Horizon, solution: &HorizonSolution) -> Result<(), HorizonRefusal> {
     check_shape(problem, solution)?;
     Tally::of(problem, solution)?.check_couplings(problem).map(|_| ())
@@ -71,7 +72,7 @@ fn examine(problem: &Horizon, answer: &HorizonAnswer) -> Result<Examined, Horizo
     check_certificate_shape(problem, &answer.certificate)?;
     check_multipliers(problem, &answer.certificate)?;
     let tally = Tally::of(problem, &answer.solution)?;
-    let carbon = tally.check_couplings(problem)?;
+    let [carbon, carbon_whole] = tally.check_couplings(problem)?;
     let bound = bound(problem, &answer.certificate);
     if let Some(interval) = bound.unpinned {
         return Err(HorizonRefusal::PriceNotPinned { interval });
@@ -89,6 +90,7 @@ fn examine(problem: &Horizon, answer: &HorizonAnswer) -> Result<Examined, Horizo
         gap: up(gap),
         turnover: down(turnover),
         carbon,
+        carbon_whole,
         peak,
     };
     Ok(Examined { verified, gap, quanta: bound.quanta, turnover })
@@ -106,6 +108,7 @@ fn check_shape(problem: &Horizon, solution: &HorizonSolution) -> Result<(), Hori
         ("discharges", all(&solution.discharge, parts.storages.len())),
         ("tie powers", solution.import.len() == intervals && solution.export.len() == intervals),
         ("tiers", all(&solution.shed, parts.tiers.len())),
+        ("shiftable loads", all(&solution.shift, parts.shiftable.len())),
     ];
     first_broken(&shapes).map_or(Ok(()), |name| Err(HorizonRefusal::Shape(name)))
 }
@@ -130,6 +133,8 @@ pub(super) fn check_certificate_shape(
         ("reserve multipliers", certificate.reserve.len() == intervals),
         ("peak multipliers", certificate.peak.len() == intervals),
         ("ramp multipliers", ramps),
+        ("carbon multipliers", carbon::has_shape(problem, certificate)),
+        ("shift multipliers", certificate.shift.len() == parts.shiftable.len()),
         (
             "energy multipliers",
             certificate.energy.len() == parts.storages.len()
@@ -150,18 +155,17 @@ pub(super) fn check_multipliers(
     let at_least_zero =
         |values: &[i64]| values.iter().all(|value| (0..=MULTIPLIER_MAX).contains(value));
     let charged = problem.parts().tie.demand_charge > 0;
-    let capped = problem.parts().carbon_cap.is_some();
-    let carbon_max = if capped { CARBON_MULTIPLIER_MAX } else { 0 };
     let ranges = [
         ("prices", any(&certificate.price)),
         ("reserve", at_least_zero(&certificate.reserve)),
-        ("carbon cap", (0..=carbon_max).contains(&certificate.carbon)),
+        ("carbon caps", carbon::within_limits(problem, certificate)),
         (
             "peak",
             at_least_zero(&certificate.peak)
                 && (charged || certificate.peak.iter().all(|peak| *peak == 0)),
         ),
         ("ramps", certificate.ramp.iter().all(|list| any(list))),
+        ("shiftable loads", any(&certificate.shift)),
         ("stored energy", certificate.energy.iter().all(|list| any(list))),
     ];
     first_broken(&ranges).map_or(Ok(()), |name| Err(HorizonRefusal::Multiplier(name)))
@@ -173,8 +177,7 @@ struct Tally {
     reserved: Vec<i64>,
     cost: i128,
     turnover: i128,
-    /// mg/kWh times W, summed over intervals.
-    carbon: i128,
+    emitted: Emitted,
 }
 
 impl Tally {
@@ -184,6 +187,7 @@ impl Tally {
         tally.storages(problem, solution)?;
         tally.tie(problem, solution)?;
         tally.tiers(problem, solution)?;
+        tally.shiftable(problem, solution)?;
         Ok(tally)
     }
 
@@ -193,7 +197,7 @@ impl Tally {
             reserved: vec![0; intervals],
             cost: 0,
             turnover: 0,
-            carbon: 0,
+            emitted: Emitted::new(intervals),
         }
     }
 
@@ -233,7 +237,12 @@ impl Tally {
                     before = power.0;
                     self.reserved[interval] += power.0;
                 }
-                self.carbon += wide(generator.carbon_mg_per_kwh, power.0);
+                self.emitted.add(
+                    interval,
+                    generator.carbon_mg_per_kwh,
+                    generator.embodied_mg_per_kwh,
+                    power.0,
+                );
                 self.pay(
                     wide(generator.quadratic, power.0 * power.0)
                         + wide(2 * generator.linear, power.0),
@@ -273,6 +282,7 @@ impl Tally {
                 }
                 self.supply[interval] += discharge.0 - charge.0;
                 self.reserved[interval] += discharge.0 - charge.0;
+                self.emitted.add(interval, 0, storage.embodied_mg_per_kwh, discharge.0);
                 self.pay(wide(2 * storage.wear, discharge.0));
             }
         }
@@ -289,7 +299,8 @@ impl Tally {
                 return Err(HorizonRefusal::OutsideBounds { part: "tie", number: 0, interval });
             }
             self.supply[interval] += import.0 - export.0;
-            self.carbon += i128::from(tie.carbon_mg_per_kwh[interval]) * i128::from(import.0);
+            let carbon = (tie.carbon_mg_per_kwh[interval], tie.embodied_mg_per_kwh[interval]);
+            self.emitted.add(interval, carbon.0, carbon.1, import.0);
             self.pay(i128::from(2_000 * tie.tariff[interval].0) * i128::from(import.0));
             self.pay(-i128::from(2_000 * tie.feed_in[interval].0) * i128::from(export.0));
         }
@@ -313,8 +324,32 @@ impl Tally {
         Ok(())
     }
 
+    fn shiftable(
+        &mut self,
+        problem: &Horizon,
+        solution: &HorizonSolution,
+    ) -> Result<(), HorizonRefusal> {
+        for (number, (load, powers)) in
+            problem.parts().shiftable.iter().zip(&solution.shift).enumerate()
+        {
+            let mut sum = 0;
+            for (interval, power) in powers.iter().enumerate() {
+                if !(Watts(0)..=load.power_max[interval]).contains(power) {
+                    let part = "shiftable load";
+                    return Err(HorizonRefusal::OutsideBounds { part, number, interval });
+                }
+                self.supply[interval] -= power.0;
+                sum += power.0;
+            }
+            if sum != load.power_sum.0 {
+                return Err(HorizonRefusal::Shifted { number, sum: Watts(sum) });
+            }
+        }
+        Ok(())
+    }
+
     /// Balance, reserve and carbon; returns the carbon.
-    fn check_couplings(&self, problem: &Horizon) -> Result<CarbonMg, HorizonRefusal> {
+    fn check_couplings(&self, problem: &Horizon) -> Result<[CarbonMg; 2], HorizonRefusal> {
         for interval in 0..problem.intervals() {
             let excess = self.supply[interval] - problem.parts().demand[interval].0;
             if excess != 0 {
@@ -325,15 +360,7 @@ impl Tally {
                 return Err(HorizonRefusal::Reserve { interval, short: Watts(short) });
             }
         }
-        // mg/kWh · W · s is 1/3,600,000 mg.
-        let scaled = self.carbon * i128::from(problem.parts().duration_s);
-        let carbon = CarbonMg(i64::try_from(-(-scaled).div_euclid(3_600_000)).unwrap_or(i64::MAX));
-        match problem.parts().carbon_cap {
-            Some(cap) if scaled > i128::from(cap.0) * 3_600_000 => {
-                Err(HorizonRefusal::Carbon(carbon))
-            }
-            _ => Ok(carbon),
-        }
+        self.emitted.check(problem)
     }
 }
 

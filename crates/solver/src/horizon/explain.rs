@@ -1,6 +1,6 @@
 //! Why a problem has no dispatch, in words: which interval, which limit, how many watts short, and what would fix it.
 
-use gridaccord_dispatch::horizon::{Horizon, HorizonParts};
+use gridaccord_dispatch::horizon::{Boundary, Horizon, HorizonParts};
 use gridaccord_model::{CarbonMg, Watts};
 use std::fmt;
 
@@ -13,8 +13,8 @@ pub enum Limit {
     LeastPower,
     /// The spinning reserve.
     Reserve,
-    /// The carbon cap.
-    Carbon,
+    /// The cap on carbon within a boundary, of an interval or of the horizon.
+    Carbon(Boundary),
     /// The ramp limit of a generator.
     Ramp(usize),
     /// What a storage must hold at the end.
@@ -62,9 +62,10 @@ impl fmt::Display for Relaxation {
             Limit::Reserve => {
                 write!(f, "reserve is {amount} W short; require {amount} W less")
             }
-            Limit::Carbon => {
-                write!(f, "the carbon cap is {amount} mg too low; raise it by {amount} mg")
-            }
+            Limit::Carbon(boundary) => write!(
+                f,
+                "the cap on {boundary} carbon is {amount} mg too low; raise it by {amount} mg"
+            ),
             Limit::Ramp(number) => {
                 write!(f, "the ramp limit of generator {number} is {amount} W too low")
             }
@@ -106,9 +107,17 @@ pub(super) fn relaxed(problem: &Horizon, relaxations: &[Relaxation]) -> Option<H
             Limit::Demand => parts.demand[t].0 -= amount,
             Limit::LeastPower => parts.demand[t].0 += amount,
             Limit::Reserve => parts.reserve[t].0 = (parts.reserve[t].0 - amount).max(0),
-            Limit::Carbon => {
-                parts.carbon_cap =
-                    parts.carbon_cap.map(|cap| CarbonMg(cap.0.saturating_add(*amount)));
+            Limit::Carbon(boundary) => {
+                let limit = match boundary {
+                    Boundary::Operating => &mut parts.carbon.operating,
+                    Boundary::Whole => &mut parts.carbon.whole,
+                };
+                match interval {
+                    Some(t) => limit.interval[*t].0 += amount,
+                    None => {
+                        limit.horizon = limit.horizon.map(|cap| CarbonMg(cap.0 + amount));
+                    }
+                }
             }
             Limit::Ramp(number) => {
                 if let Some(ramp) = &mut parts.generators[number].ramp {

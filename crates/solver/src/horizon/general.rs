@@ -9,14 +9,12 @@ mod program;
 mod sparse;
 
 use super::{
-    point::Point,
+    point::{Carbon, Point},
     scaled::{self, POWER_UNIT, energy_unit, powers},
 };
-use gridaccord_dispatch::horizon::{Generator, Horizon, Storage};
+use gridaccord_dispatch::horizon::{Boundary, Generator, Horizon, ShiftableLoad, Storage};
+use gridaccord_model::CarbonMg;
 use program::{Column, Key, Program, Row};
-
-/// Share by which couplings are tightened, so that rounding to whole watts does not break them.
-const MARGIN: f64 = 1e-6;
 
 /// What a generator's unknowns are called in the program.
 #[derive(Clone, Debug, Default)]
@@ -35,6 +33,14 @@ struct StorageIndex {
     energy: Vec<u32>,
 }
 
+/// Rows of the caps within one boundary.
+#[derive(Clone, Debug, Default)]
+struct CarbonIndex {
+    horizon: Option<u32>,
+    interval: Vec<u32>,
+    excess: Option<u32>,
+}
+
 /// The program of a problem, and where its parts are.
 #[derive(Clone, Debug, Default)]
 struct Model {
@@ -45,16 +51,21 @@ struct Model {
     balance: Vec<u32>,
     /// Rows of the reserve.
     reserve: Vec<u32>,
-    carbon: Option<u32>,
+    carbon: [CarbonIndex; 2],
     peak: Vec<u32>,
     generators: Vec<GeneratorIndex>,
     storages: Vec<StorageIndex>,
     shed: Vec<Vec<u32>>,
+    shift: Vec<Vec<u32>>,
+    /// Rows of shiftable energy.
+    shift_energy: Vec<u32>,
 }
 
 /// The optimum in floating point, and whether the iteration converged; `None` where the problem is too large.
-pub(super) fn solve(problem: &Horizon) -> Option<(Point, bool, usize)> {
-    let model = Model::new(problem, MARGIN);
+///
+/// Couplings are tightened by the share `margin`, so that rounding to whole watts does not break them.
+pub(super) fn solve(problem: &Horizon, margin: f64) -> Option<(Point, bool, usize)> {
+    let model = Model::new(problem, margin);
     let solved = model.program.solve()?;
     Some((model.point(problem, &solved), solved.converged, solved.iterations))
 }
@@ -83,11 +94,9 @@ impl Model {
             let right = ceiling - margin * ceiling.abs();
             model.reserve.push(model.program.row(key, Row { is_equality: false, right }));
         }
-        let hours = f64::from(parts.duration_s) / 3_600.0;
-        model.carbon = parts.carbon_cap.map(|cap| {
-            let right = cap.0 as f64 / scaled::CARBON_UNIT / hours * (1.0 - margin);
-            model.program.row([u32::MAX, 0, 0], Row { is_equality: false, right })
-        });
+        for boundary in Boundary::ALL {
+            model.add_caps(problem, boundary, margin);
+        }
         parts.generators.iter().for_each(|generator| model.add_generator(generator));
         parts.storages.iter().for_each(|storage| model.add_storage(problem, storage));
         for tier in &parts.tiers {
@@ -95,8 +104,68 @@ impl Model {
             let shed = model.supply(&powers(&tier.power), |_| value);
             model.shed.push(shed);
         }
+        parts.shiftable.iter().for_each(|load| model.add_shiftable(load));
         model.add_tie(problem);
         model
+    }
+
+    /// Rows of the caps within a boundary; excess over an interval's cap is a variable of its own.
+    fn add_caps(&mut self, problem: &Horizon, boundary: Boundary, margin: f64) {
+        let limit = problem.parts().carbon.within(boundary);
+        let unit = carbon_unit(problem);
+        let within = |mass: CarbonMg| Row {
+            is_equality: false,
+            right: mass.0 as f64 / unit * (1.0 - margin),
+        };
+        let mut index = CarbonIndex {
+            horizon: limit.horizon.map(|cap| self.program.row([u32::MAX, 0, 0], within(cap))),
+            ..CarbonIndex::default()
+        };
+        let most = limit.excess_interval.0.min(limit.excess_horizon.0) as f64 / unit;
+        if !limit.interval.is_empty() && most > 0.0 {
+            index.excess = Some(self.program.row([u32::MAX, 0, 0], within(limit.excess_horizon)));
+        }
+        self.resources += 1;
+        for (t, cap) in limit.interval.iter().enumerate() {
+            let row = self.program.row(self.key(Rank::Coupling, t), within(*cap));
+            index.interval.push(row);
+            if let Some(all) = index.excess {
+                let column = Column { hi: most, ..Column::default() };
+                let excess = self.program.column(self.key(Rank::Local, t), column);
+                self.program.entry(row, excess, -1.0);
+                self.program.entry(all, excess, 1.0);
+            }
+        }
+        self.carbon[boundary as usize] = index;
+    }
+
+    /// Enters what a column emits into all caps.
+    fn emit(&mut self, t: usize, column: u32, operating: i64, embodied: i64) {
+        for boundary in Boundary::ALL {
+            let index = &self.carbon[boundary as usize];
+            let intensity = scaled::intensity(boundary, operating, embodied);
+            for row in index.horizon.iter().chain(index.interval.get(t)) {
+                self.program.entry(*row, column, intensity);
+            }
+        }
+    }
+
+    fn add_shiftable(&mut self, load: &ShiftableLoad) {
+        self.resources += 1;
+        let right = load.power_sum.0 as f64 / POWER_UNIT;
+        let energy = self.program.row([u32::MAX, 0, 0], Row { is_equality: true, right });
+        let columns: Vec<u32> = powers(&load.power_max)
+            .into_iter()
+            .enumerate()
+            .map(|(t, hi)| {
+                let column = Column { hi, ..Column::default() };
+                self.program.column(self.key(Rank::Local, t), column)
+            })
+            .collect();
+        self.enter(&self.balance.clone(), &columns, -1.0);
+        columns.iter().for_each(|column| self.program.entry(energy, *column, 1.0));
+        self.shift.push(columns);
+        self.shift_energy.push(energy);
     }
 
     /// Where an unknown of the newest resource is eliminated; couplings belong to no resource.
@@ -135,7 +204,7 @@ impl Model {
         self.resources += 1;
         let rank = if generator.ramp.is_some() { Rank::State } else { Rank::Local };
         let (lo, hi) = (powers(&generator.power_min), powers(&generator.power_max));
-        let (quadratic, cost, carbon) = scaled::costs(generator);
+        let (quadratic, cost) = scaled::costs(generator);
         let power: Vec<u32> = (0..lo.len())
             .map(|t| {
                 let column = Column { cost, quadratic, lo: lo[t], hi: hi[t] };
@@ -143,8 +212,8 @@ impl Model {
             })
             .collect();
         self.enter(&self.balance.clone(), &power, 1.0);
-        if let Some(row) = self.carbon {
-            power.iter().for_each(|column| self.program.entry(row, *column, carbon));
+        for (t, column) in power.iter().enumerate() {
+            self.emit(t, *column, generator.carbon_mg_per_kwh, generator.embodied_mg_per_kwh);
         }
         let mut ramp = Vec::new();
         if let Some(limit) = generator.ramp {
@@ -200,6 +269,7 @@ impl Model {
             if t > 0 {
                 self.program.entry(row, index.stored[t - 1], -keep);
             }
+            self.emit(t, discharge, 0, storage.embodied_mg_per_kwh);
             index.charge.push(charge);
             index.discharge.push(discharge);
             index.stored.push(stored);
@@ -216,10 +286,8 @@ impl Model {
         let parts = problem.parts();
         let tie = &parts.tie;
         let import = self.supply(&powers(&tie.import_max), |t| tie.tariff[t].0 as f64 * 1e-3);
-        if let Some(row) = self.carbon {
-            for (column, carbon) in import.iter().zip(&tie.carbon_mg_per_kwh) {
-                self.program.entry(row, *column, *carbon as f64 / scaled::CARBON_UNIT);
-            }
+        for (t, column) in import.iter().enumerate() {
+            self.emit(t, *column, tie.carbon_mg_per_kwh[t], tie.embodied_mg_per_kwh[t]);
         }
         self.resources += 1;
         for (t, most) in powers(&tie.export_max).into_iter().enumerate() {
@@ -257,10 +325,25 @@ impl Model {
             shed: self.shed.iter().map(x).collect(),
             price: self.balance.iter().map(|at| -solved.y[*at as usize]).collect(),
             reserve: y(&self.reserve),
-            carbon: self.carbon.map_or(0.0, |at| solved.y[at as usize]),
+            carbon: std::array::from_fn(|at| {
+                let index = &self.carbon[at];
+                let one = |row: Option<u32>| row.map_or(0.0, |row| solved.y[row as usize]);
+                Carbon {
+                    horizon: one(index.horizon),
+                    interval: y(&index.interval),
+                    excess: one(index.excess),
+                }
+            }),
             peak,
             ramp: self.generators.iter().map(|index| y(&index.ramp)).collect(),
             energy: self.storages.iter().map(|index| y(&index.energy)).collect(),
+            shift: self.shift.iter().map(x).collect(),
+            shift_value: y(&self.shift_energy),
         }
     }
+}
+
+/// mg in one kg/kWh times a kW over an interval.
+fn carbon_unit(problem: &Horizon) -> f64 {
+    scaled::CARBON_UNIT * f64::from(problem.parts().duration_s) / 3_600.0
 }

@@ -15,24 +15,42 @@ pub(super) struct Point {
     pub(super) price: Vec<f64>,
     /// ρ.
     pub(super) reserve: Vec<f64>,
-    /// μ, per kg/kWh.
-    pub(super) carbon: f64,
+    /// μ, ν, ξ by boundary, per kg/kWh.
+    pub(super) carbon: [Carbon; 2],
     /// κ.
     pub(super) peak: Vec<f64>,
     /// w; empty for a generator without ramp limit.
     pub(super) ramp: Vec<Vec<f64>>,
     /// π.
     pub(super) energy: Vec<Vec<f64>>,
+    /// Consumption of shiftable loads.
+    pub(super) shift: Vec<Vec<f64>>,
+    /// φ.
+    pub(super) shift_value: Vec<f64>,
+}
+
+/// Multipliers of the caps on carbon within one boundary.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Carbon {
+    pub(super) horizon: f64,
+    /// Empty without caps of intervals.
+    pub(super) interval: Vec<f64>,
+    pub(super) excess: f64,
 }
 
 impl Point {
     pub(super) fn of(problem: &Horizon, ipm: &Ipm) -> Self {
         let scaled = &ipm.scaled;
         let (mut free, mut ramped) = (scaled.free.iter(), scaled.ramped.iter());
+        let limits = &problem.parts().carbon;
+        let capped = [&limits.operating, &limits.whole].map(|limit| limit.horizon.is_some());
         let mut point = Self {
             price: ipm.multipliers.price.clone(),
             reserve: ipm.multipliers.reserve.clone(),
-            carbon: ipm.multipliers.carbon,
+            carbon: std::array::from_fn(|at| Carbon {
+                horizon: if capped[at] { ipm.multipliers.carbon } else { 0.0 },
+                ..Carbon::default()
+            }),
             peak: scaled.import.kappa(),
             energy: scaled.stores.iter().map(|store| store.value.clone()).collect(),
             charge: scaled.stores.iter().map(|store| store.charge.values().collect()).collect(),
@@ -71,17 +89,16 @@ impl Point {
 
     /// Multipliers as large as a certificate may state: a proof of infeasibility has no size of its own.
     pub(super) fn enlarge(&mut self, largest: f64) {
-        let lists = [&mut self.price, &mut self.reserve, &mut self.peak];
-        let nested = self.ramp.iter_mut().chain(&mut self.energy);
-        let mut all: Vec<&mut Vec<f64>> = lists.into_iter().chain(nested).collect();
-        let greatest = all
-            .iter()
-            .flat_map(|list| list.iter())
-            .fold(self.carbon.abs(), |most, value| most.max(value.abs()));
+        let Self { price, reserve, peak, ramp, energy, shift_value, carbon, .. } = self;
+        let caps = carbon
+            .iter_mut()
+            .flat_map(|cap| cap.interval.iter_mut().chain([&mut cap.horizon, &mut cap.excess]));
+        let nested = ramp.iter_mut().chain(energy).flatten();
+        let lists = price.iter_mut().chain(reserve).chain(peak).chain(shift_value);
+        let mut all: Vec<&mut f64> = lists.chain(nested).chain(caps).collect();
+        let greatest = all.iter().fold(0.0f64, |most, value| most.max(value.abs()));
         if greatest > 0.0 {
-            let factor = largest / greatest;
-            all.iter_mut().for_each(|list| list.iter_mut().for_each(|value| *value *= factor));
-            self.carbon *= factor;
+            all.iter_mut().for_each(|value| **value *= largest / greatest);
         }
     }
 }

@@ -8,8 +8,8 @@ use super::{
     repair, structured,
 };
 use gridaccord_dispatch::horizon::{
-    Horizon, HorizonCertificate, HorizonInfeasible, MULTIPLIER_MAX, check_feasible,
-    check_infeasible,
+    CarbonLimit, CarbonMultipliers, Horizon, HorizonCertificate, HorizonInfeasible, MULTIPLIER_MAX,
+    check_feasible, check_infeasible,
 };
 
 /// Multiplier of a single interval's balance; a proof has no size of its own.
@@ -70,7 +70,7 @@ pub(super) fn of_elastic(problem: &Horizon) -> Result<Proof, StopReason> {
 fn proven(problem: &Horizon, point: &Point) -> Option<(HorizonCertificate, HorizonInfeasible)> {
     let mut point = point.clone();
     point.enlarge(LARGEST);
-    let certificate = repair::certificate(&problem.costless(), &point);
+    let certificate = repair::certificate(&point);
     let proof = check_infeasible(problem, &certificate).ok()?;
     Some((certificate, proof))
 }
@@ -84,7 +84,8 @@ fn explained(
     let confirmed = relaxed(problem, &relaxations).is_some_and(|fixed| {
         let rounded =
             |point| check_feasible(&fixed, &repair::answer(&fixed, point).solution).is_ok();
-        point.is_some_and(rounded) || structured(&fixed, CONFIRM_PPB).verdict.is_ok()
+        point.is_some_and(rounded)
+            || structured(&fixed, CONFIRM_PPB).is_some_and(|found| found.verdict.is_ok())
     });
     Explanation { relaxations, confirmed }
 }
@@ -101,6 +102,7 @@ fn supply_range(problem: &Horizon, t: usize) -> (i64, i64) {
         least -= storage.charge_max.0;
         greatest += storage.discharge_max.0;
     }
+    least -= parts.shiftable.iter().map(|load| load.power_max[t].0).sum::<i64>();
     greatest += parts.tiers.iter().map(|tier| tier.power[t].0).sum::<i64>();
     (least, greatest)
 }
@@ -109,10 +111,14 @@ fn supply_range(problem: &Horizon, t: usize) -> (i64, i64) {
 fn zero(problem: &Horizon) -> HorizonCertificate {
     let parts = problem.parts();
     let none = vec![0; problem.intervals()];
+    let carbon = |limit: &CarbonLimit| CarbonMultipliers {
+        interval: vec![0; limit.interval.len()],
+        ..CarbonMultipliers::default()
+    };
     HorizonCertificate {
         price: none.clone(),
         reserve: none.clone(),
-        carbon: 0,
+        carbon: [carbon(&parts.carbon.operating), carbon(&parts.carbon.whole)],
         peak: none.clone(),
         ramp: parts
             .generators
@@ -120,5 +126,6 @@ fn zero(problem: &Horizon) -> HorizonCertificate {
             .map(|generator| if generator.ramp.is_some() { none.clone() } else { Vec::new() })
             .collect(),
         energy: vec![none; parts.storages.len()],
+        shift: vec![0; parts.shiftable.len()],
     }
 }

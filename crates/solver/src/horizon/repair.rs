@@ -5,11 +5,12 @@
 //! tiers.
 
 use super::{
-    point::Point,
+    point::{Carbon, Point},
     scaled::{POWER_UNIT, PRICE_UNIT, energy_unit},
 };
 use gridaccord_dispatch::horizon::{
-    Generator, Horizon, HorizonAnswer, HorizonCertificate, HorizonSolution, MULTIPLIER_MAX,
+    CarbonMultipliers, Generator, Horizon, HorizonAnswer, HorizonCertificate, HorizonSolution,
+    MULTIPLIER_MAX, ShiftableLoad,
 };
 use gridaccord_model::Watts;
 
@@ -19,7 +20,7 @@ const SHED_NOISE_W: i64 = 20;
 const CARBON_SCALE: f64 = PRICE_UNIT / 1e6 * 1_048_576.0;
 
 pub(super) fn answer(problem: &Horizon, point: &Point) -> HorizonAnswer {
-    HorizonAnswer { solution: solution(problem, point), certificate: certificate(problem, point) }
+    HorizonAnswer { solution: solution(problem, point), certificate: certificate(point) }
 }
 
 fn watts(power: f64) -> i64 {
@@ -27,22 +28,51 @@ fn watts(power: f64) -> i64 {
 }
 
 /// Whole multipliers within their limits.
-pub(super) fn certificate(problem: &Horizon, point: &Point) -> HorizonCertificate {
+pub(super) fn certificate(point: &Point) -> HorizonCertificate {
     let whole =
         |value: &f64| ((value * PRICE_UNIT).round() as i64).clamp(-MULTIPLIER_MAX, MULTIPLIER_MAX);
     let list = |values: &Vec<f64>| values.iter().map(whole).collect::<Vec<i64>>();
     let positive =
         |values: &Vec<f64>| values.iter().map(|value| whole(value).max(0)).collect::<Vec<i64>>();
-    let capped = problem.parts().carbon_cap.is_some();
-    let carbon_max = if capped { (MULTIPLIER_MAX >> 21) << 20 } else { 0 };
     HorizonCertificate {
         price: list(&point.price),
         reserve: positive(&point.reserve),
-        carbon: ((point.carbon * CARBON_SCALE).round() as i64).clamp(0, carbon_max),
+        carbon: std::array::from_fn(|at| carbon(&point.carbon[at])),
         peak: positive(&point.peak),
         ramp: point.ramp.iter().map(list).collect(),
         energy: point.energy.iter().map(list).collect(),
+        shift: list(&point.shift_value),
     }
+}
+
+fn carbon(caps: &Carbon) -> CarbonMultipliers {
+    let most = (MULTIPLIER_MAX >> 21) << 20;
+    let whole = |value: f64| ((value * CARBON_SCALE).round() as i64).clamp(0, most);
+    CarbonMultipliers {
+        horizon: whole(caps.horizon),
+        interval: caps.interval.iter().map(|value| whole(*value)).collect(),
+        excess: whole(caps.excess),
+    }
+}
+
+/// Whole watts of a shiftable load that sum to its energy: rounded, then the rest where there is room.
+fn shifted(load: &ShiftableLoad, wanted: &[f64]) -> Vec<Watts> {
+    let bounds = load.power_max.iter().zip(wanted);
+    let mut powers: Vec<i64> =
+        bounds.map(|(most, wanted)| watts(*wanted).clamp(0, most.0)).collect();
+    let mut rest = load.power_sum.0 - powers.iter().sum::<i64>();
+    // First a watt each where the load runs, then whatever room there is.
+    for step in [1, i64::MAX] {
+        for (power, most) in powers.iter_mut().zip(&load.power_max) {
+            if step == 1 && *power == 0 {
+                continue;
+            }
+            let moved = rest.clamp(-step, step).clamp(-*power, most.0 - *power);
+            *power += moved;
+            rest -= moved;
+        }
+    }
+    powers.into_iter().map(Watts).collect()
 }
 
 fn solution(problem: &Horizon, point: &Point) -> HorizonSolution {
@@ -77,6 +107,12 @@ impl<'a> Repair<'a> {
                 import: list(),
                 export: list(),
                 shed: lists(parts.tiers.len()),
+                shift: parts
+                    .shiftable
+                    .iter()
+                    .zip(&point.shift)
+                    .map(|(load, wanted)| shifted(load, wanted))
+                    .collect(),
             },
             corridors: parts.generators.iter().map(corridor).collect(),
             stored: parts.storages.iter().map(|storage| storage.initial_uwh).collect(),
@@ -97,7 +133,8 @@ impl<'a> Repair<'a> {
         let mut shed: Vec<i64> =
             tiers.map(|(tier, wanted)| quiet(watts(wanted[t])).min(tier.power[t].0)).collect();
         let supply = powers.iter().chain(&nets).chain(&shed).sum::<i64>();
-        let mut missing = parts.demand[t].0 - supply;
+        let shift = self.solution.shift.iter().map(|powers| powers[t].0).sum::<i64>();
+        let mut missing = parts.demand[t].0 + shift - supply;
         let import = missing.clamp(0, parts.tie.import_max[t].0);
         let export = (-missing).clamp(0, parts.tie.export_max[t].0);
         missing -= import - export;

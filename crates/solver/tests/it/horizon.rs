@@ -2,15 +2,15 @@
 
 use super::generator::{Random, campus};
 use gridaccord_dispatch::horizon::{
-    Generator, Horizon, HorizonAnswer, HorizonParts, HorizonVerified, Ramp, ShedTier, Storage, Tie,
-    check, pin,
+    CarbonLimits, Generator, Horizon, HorizonAnswer, HorizonParts, HorizonVerified, Ramp, ShedTier,
+    Storage, Tie, check, pin,
 };
 use gridaccord_model::{CarbonMg, Picos, Price, Watts};
 use gridaccord_solver::{HorizonOutcome, propose_horizon};
 
 const GAMMA: u32 = 1_000_000;
 
-fn proven(problem: &Horizon) -> (HorizonAnswer, HorizonVerified) {
+pub(crate) fn proven(problem: &Horizon) -> (HorizonAnswer, HorizonVerified) {
     match propose_horizon(problem, GAMMA) {
         HorizonOutcome::Optimal { answer, verified, .. } => (*answer, verified),
         other => panic!("{other:?}"),
@@ -34,13 +34,15 @@ pub(crate) fn tie_only(demand: &[i64], tariff: &[i64]) -> HorizonParts {
             tariff: tariff.iter().map(|price| Price(*price)).collect(),
             feed_in: tariff.iter().map(|price| Price(*price / 10)).collect(),
             carbon_mg_per_kwh: vec![400_000; size],
+            embodied_mg_per_kwh: vec![0; size],
             demand_charge: 0,
             peak_before: Watts(0),
         },
         tiers: vec![],
         generators: vec![],
         storages: vec![],
-        carbon_cap: None,
+        shiftable: vec![],
+        carbon: CarbonLimits::default(),
     }
 }
 
@@ -52,10 +54,11 @@ pub(crate) fn flat(size: usize, most: i64, price: i64) -> Generator {
         linear: price * 1_000,
         ramp: None,
         carbon_mg_per_kwh: 0,
+        embodied_mg_per_kwh: 0,
     }
 }
 
-fn near(found: &[Watts], expected: &[i64]) {
+pub(crate) fn near(found: &[Watts], expected: &[i64]) {
     let close = found.len() == expected.len()
         && found.iter().zip(expected).all(|(found, expected)| (found.0 - expected).abs() <= 50);
     assert!(close, "{found:?}, expected {expected:?}");
@@ -89,6 +92,7 @@ fn a_store_buys_low_and_sells_high() {
         initial_uwh: 0,
         final_min_uwh: 0,
         wear: 0,
+        embodied_mg_per_kwh: 0,
     }];
     let problem = Horizon::new(parts).unwrap();
     let (_, verified) = proven(&problem);
@@ -109,6 +113,7 @@ fn losses_make_a_round_trip_pay_only_above_them() {
         initial_uwh: 0,
         final_min_uwh: 0,
         wear: 0,
+        embodied_mg_per_kwh: 0,
     };
     // A spread of 1.2 pays for a round trip of 0.9·0.95, not for one of 0.8.
     for (ppb, factor, pays) in
@@ -158,7 +163,7 @@ fn a_carbon_cap_takes_the_clean_power_first_where_the_tie_is_dirtiest() {
     parts.tie.carbon_mg_per_kwh = vec![200_000, 600_000];
     parts.generators = vec![flat(2, 1_000_000, 130_000)];
     // 800 kg without a cap. With 500 kg, half a MWh of the dirtier hour must go.
-    parts.carbon_cap = Some(CarbonMg(500_000_000));
+    parts.carbon.operating.horizon = Some(CarbonMg(500_000_000));
     let (answer, verified) = proven(&Horizon::new(parts).unwrap());
     near(&answer.solution.import, &[1_000_000, 500_000]);
     assert!(verified.carbon.0 <= 500_000_000 && verified.carbon.0 > 499_900_000, "{verified:?}");
@@ -318,7 +323,7 @@ fn no_tampering_passes() {
         let t = random.within(0, 48) as usize;
         other.certificate.reserve[t] = random.within(0, 50_000_000);
         other.certificate.energy[0][t] = random.within(-100_000_000, 400_000_000);
-        other.certificate.carbon = random.within(0, 1_000_000);
+        other.certificate.carbon[0].horizon = random.within(0, 1_000_000);
         pin(&problem, &mut other.certificate);
         if let Ok(found) = check(&problem, &other, u32::MAX) {
             assert!(found.bound <= verified.cost);

@@ -5,7 +5,7 @@ use super::{
     horizon::{flat, tie_only, watts},
 };
 use gridaccord_dispatch::horizon::{
-    Horizon, HorizonCertificate, HorizonParts, Ramp, Storage, check_infeasible,
+    Boundary, Horizon, HorizonCertificate, HorizonParts, Ramp, Storage, check_infeasible,
 };
 use gridaccord_model::{CarbonMg, Watts};
 use gridaccord_solver::{Explanation, HorizonOutcome, Limit, propose_horizon};
@@ -42,6 +42,7 @@ fn lossless(power: i64, capacity_wh: i64, initial_wh: i64, final_wh: i64) -> Sto
         initial_uwh: initial_wh * 1_000_000,
         final_min_uwh: final_wh * 1_000_000,
         wear: 0,
+        embodied_mg_per_kwh: 0,
     }
 }
 
@@ -108,8 +109,8 @@ fn a_carbon_cap_below_what_the_least_dirty_dispatch_emits_is_named() {
     let mut parts = tie_only(&[1_000_000; 2], &[100_000; 2]);
     parts.generators = vec![flat(2, 500_000, 50_000)];
     // Half of 2 MWh at 400 kg per MWh.
-    parts.carbon_cap = Some(CarbonMg(300_000_000));
-    expect(&proven_infeasible(parts), Limit::Carbon, None, 100_000_000);
+    parts.carbon.operating.horizon = Some(CarbonMg(300_000_000));
+    expect(&proven_infeasible(parts), Limit::Carbon(Boundary::Operating), None, 100_000_000);
 }
 
 #[test]
@@ -160,7 +161,7 @@ fn no_multipliers_prove_a_feasible_problem_infeasible() {
             let mut wild: HorizonCertificate = answer.certificate.clone();
             wild.price.iter_mut().for_each(|value| *value = size(-1));
             wild.reserve.iter_mut().for_each(|value| *value = size(0));
-            wild.carbon = size(0);
+            wild.carbon[0].horizon = size(0);
             wild.ramp.iter_mut().flatten().for_each(|value| *value = size(-1));
             wild.energy.iter_mut().flatten().for_each(|value| *value = size(-1));
             assert_eq!(check_infeasible(&problem, &wild).unwrap_err().rule(), 12);

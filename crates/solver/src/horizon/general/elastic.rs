@@ -5,10 +5,10 @@
 use super::super::{
     explain::{Limit, Relaxation},
     point::Point,
-    scaled::{CARBON_UNIT, POWER_UNIT, energy_unit},
+    scaled::{POWER_UNIT, energy_unit},
 };
 use super::{Model, Rank, program::Column};
-use gridaccord_dispatch::horizon::Horizon;
+use gridaccord_dispatch::horizon::{Boundary, Horizon};
 
 /// Price of a relaxation, per kWh or what replaces one: power not served.
 const SHORT_PRICE: f64 = 1.0;
@@ -78,11 +78,20 @@ fn soften(model: &mut Model, problem: &Horizon) -> Vec<(u32, Relaxation, f64)> {
             model.program.entry(model.reserve[t], reserve, -1.0);
         }
     }
-    if let Some(row) = model.carbon {
-        let mg = CARBON_UNIT * f64::from(parts.duration_s) / 3_600.0;
-        let hi = most * size as f64;
-        let carbon = add(model, [u32::MAX, 2, 0], CARBON_PRICE, hi, Limit::Carbon, None, mg);
-        model.program.entry(row, carbon, -1.0);
+    let mg = super::carbon_unit(problem);
+    for boundary in Boundary::ALL {
+        let index = model.carbon[boundary as usize].clone();
+        let limit = Limit::Carbon(boundary);
+        if let Some(row) = index.horizon {
+            let hi = most * size as f64;
+            let more = add(model, [u32::MAX, 2, 0], CARBON_PRICE, hi, limit, None, mg);
+            model.program.entry(row, more, -1.0);
+        }
+        for (t, row) in index.interval.into_iter().enumerate() {
+            let key = model.key(Rank::Local, t);
+            let more = add(model, key, CARBON_PRICE, most, limit, Some(t), mg);
+            model.program.entry(row, more, -1.0);
+        }
     }
     for number in 0..parts.generators.len() {
         for t in 0..model.generators[number].ramp.len() {
