@@ -22,7 +22,7 @@ fn main() {
             let seconds = cpu_seconds() - start;
             let kind = if quadratic { "QP" } else { "LP" };
             match outcome {
-                HorizonOutcome::Proven { answer, verified, iterations } => {
+                HorizonOutcome::Optimal { answer, verified, iterations } => {
                     let gap = verified.gap.0 as f64 / verified.cost.0 as f64;
                     let mut times: Vec<f64> = (0..9)
                         .map(|_| {
@@ -37,10 +37,8 @@ fn main() {
                         times[4]
                     );
                 }
-                HorizonOutcome::Stopped { refusal, converged } => {
-                    println!(
-                        "{resources} | {kind} | {seconds:.3} | stopped: {refusal} (converged: {converged})"
-                    );
+                other => {
+                    println!("{resources} | {kind} | {seconds:.3} | {other:?}");
                 }
             }
         }

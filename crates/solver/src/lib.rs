@@ -8,5 +8,7 @@
 pub mod interval;
 pub mod horizon;
 
-pub use horizon::{HorizonOutcome, propose_horizon};
+pub use horizon::{
+    Explanation, GapReason, HorizonOutcome, Limit, Relaxation, StopReason, propose_horizon,
+};
 pub use interval::propose;

@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
 
 mod it {
+    mod day;
     mod generator;
     mod horizon;
+    mod infeasible;
     mod interval;
 }

@@ -10,7 +10,7 @@
 )]
 
 use super::{
-    Generator, Horizon, HorizonCertificate, Storage,
+    Generator, Horizon, HorizonCertificate, ShiftableLoad, Storage,
     limits::{CARBON_MAX, ENERGY_MAX, MARGINAL_MAX, MULTIPLIER_MAX, POWER_MAX, QUADRATIC_MAX},
 };
 
@@ -26,13 +26,13 @@ const ENERGY_DIVISOR: i128 = 2_500_000_000_000;
 
 // Overflow budget.
 const _: () = {
-    // A slope is at most six multipliers' sizes, scaled; with 2a' added twice it stays in i64.
+    // A slope is at most twelve multipliers' sizes, scaled; with 2a' added twice it stays in i64.
     assert!(2 * MARGINAL_MAX <= MULTIPLIER_MAX);
-    assert!(6 * MULTIPLIER_MAX < (i64::MAX >> SCALE_BITS) / 2);
+    assert!(12 * MULTIPLIER_MAX < (i64::MAX >> SCALE_BITS) / 2);
     assert!(QUADRATIC_MAX < MULTIPLIER_MAX / 4);
     // Storage slopes carry ppb beside the scale.
     assert!(
-        (6 * MULTIPLIER_MAX as i128 * SCALE as i128) * (4 * PPB as i128) * (POWER_MAX as i128)
+        (12 * MULTIPLIER_MAX as i128 * SCALE as i128) * (4 * PPB as i128) * (POWER_MAX as i128)
             < 1 << 126
     );
     // Energy terms carry ppb and µWh.
@@ -54,10 +54,19 @@ pub struct Coupling {
     pub price: i64,
     /// ρ.
     pub reserve: i64,
-    /// μ.
+    /// μ + ν of both boundaries: each charges what operation emits.
     pub carbon: i64,
+    /// μ + ν of the wider boundary: charges what is embodied.
+    pub embodied: i64,
     /// κ.
     pub peak: i64,
+}
+
+impl Coupling {
+    /// Scaled charge per W for its carbon.
+    const fn emission(self, operating: i64, embodied: i64) -> i64 {
+        self.carbon * operating + self.embodied * embodied
+    }
 }
 
 impl HorizonCertificate {
@@ -65,7 +74,8 @@ impl HorizonCertificate {
         Coupling {
             price: self.price[interval],
             reserve: self.reserve[interval],
-            carbon: self.carbon,
+            carbon: self.carbon[0].at(interval) + self.carbon[1].at(interval),
+            embodied: self.carbon[1].at(interval),
             peak: self.peak[interval],
         }
     }
@@ -108,7 +118,7 @@ pub(super) fn generator(
         (0, 0)
     };
     let slope = (2 * generator.linear - coupling.price + reserve + ramp) * SCALE
-        + coupling.carbon * generator.carbon_mg_per_kwh;
+        + coupling.emission(generator.carbon_mg_per_kwh, generator.embodied_mg_per_kwh);
     if generator.quadratic == 0 {
         return linear(slope, lo, hi);
     }
@@ -124,12 +134,16 @@ pub(super) fn generator(
 
 /// Charging and discharging of one interval: never both, so the smaller minimum counts.
 pub(super) fn storage(storage: &Storage, energy: i64, coupling: Coupling) -> Term {
-    let ppb = i128::from(PPB);
+    // Slopes carry ppb beside the scale.
+    let (ppb, unit) = (i128::from(PPB), i128::from(PPB) * i128::from(SCALE));
+    let energy = i128::from(energy) * i128::from(SCALE);
+    let emission = i128::from(coupling.emission(0, storage.embodied_mg_per_kwh)) * ppb;
     let at = |price: i64| {
-        let value = i128::from(price - coupling.reserve) * ppb;
-        let charge = value - i128::from(energy) * i128::from(storage.charge_ppb);
-        let discharge = i128::from(2 * storage.wear) * ppb - value
-            + i128::from(energy) * i128::from(storage.discharge_ppb);
+        let value = i128::from(price - coupling.reserve) * unit;
+        let charge = value - energy * i128::from(storage.charge_ppb);
+        let discharge = i128::from(2 * storage.wear) * unit - value
+            + energy * i128::from(storage.discharge_ppb)
+            + emission;
         let charged = charge.min(0) * i128::from(storage.charge_max.0);
         let discharged = discharge.min(0) * i128::from(storage.discharge_max.0);
         // The greatest supply among minimisers: discharge if that is as good, rest if charging gains nothing.
@@ -144,7 +158,7 @@ pub(super) fn storage(storage: &Storage, energy: i64, coupling: Coupling) -> Ter
     };
     let (minimum, supply) = at(coupling.price);
     let (_, supply_below) = at(coupling.price - 1);
-    Term { minimum: (minimum * i128::from(SCALE)).div_euclid(ppb), supply, supply_below }
+    Term { minimum: minimum.div_euclid(ppb), supply, supply_below }
 }
 
 /// Stored energy after each interval, and the start: doubled Picos, floored.
@@ -172,7 +186,7 @@ fn floor_energy(term: i128) -> i128 {
 pub(super) fn import(problem: &Horizon, interval: usize, coupling: Coupling) -> Term {
     let tie = &problem.parts().tie;
     let slope = (2_000 * tie.tariff[interval].0 - coupling.price + coupling.peak) * SCALE
-        + coupling.carbon * tie.carbon_mg_per_kwh[interval];
+        + coupling.emission(tie.carbon_mg_per_kwh[interval], tie.embodied_mg_per_kwh[interval]);
     linear(slope, 0, tie.import_max[interval].0)
 }
 
@@ -186,6 +200,16 @@ pub(super) fn export(problem: &Horizon, interval: usize, coupling: Coupling) -> 
 pub(super) fn shed(problem: &Horizon, tier: usize, interval: usize, coupling: Coupling) -> Term {
     let tier = &problem.parts().tiers[tier];
     linear((2_000 * tier.value.0 - coupling.price) * SCALE, 0, tier.power[interval].0)
+}
+
+/// A shiftable load as supply from −limit to 0.
+pub(super) fn shift(
+    load: &ShiftableLoad,
+    multiplier: i64,
+    interval: usize,
+    coupling: Coupling,
+) -> Term {
+    linear((-coupling.price - multiplier) * SCALE, -load.power_max[interval].0, 0)
 }
 
 /// All terms of one interval.
@@ -206,9 +230,15 @@ fn terms(
         .zip(&certificate.energy)
         .map(move |(part, energy)| storage(part, energy[interval], coupling));
     let tiers = (0..parts.tiers.len()).map(move |tier| shed(problem, tier, interval, coupling));
+    let shiftable = parts
+        .shiftable
+        .iter()
+        .zip(&certificate.shift)
+        .map(move |(load, multiplier)| shift(load, *multiplier, interval, coupling));
     generators
         .chain(storages)
         .chain(tiers)
+        .chain(shiftable)
         .chain([import(problem, interval, coupling), export(problem, interval, coupling)])
 }
 
