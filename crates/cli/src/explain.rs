@@ -31,7 +31,7 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<ExitCode> {
 fn run_to(args: &ExplainArgs, output: &mut impl Write) -> Result<()> {
     let study = args.input.study()?;
     let translated = input::exact(&study)?;
-    let outcome = solve(&translated)?;
+    let outcome = solve(&study, &translated)?;
     let headline = Headline::of(&study, &translated, &outcome);
     let Outcome::Solved(solved) = outcome else { bail!("{}", headline.sentence()) };
     let resource = args.resource.as_deref();

@@ -9,7 +9,9 @@ use crate::{
     study::Study,
     translate::{Scale, Translated},
 };
-use gridaccord_dispatch::horizon::{HorizonAnswer, HorizonCertificate, HorizonSolution};
+use gridaccord_dispatch::horizon::{
+    CarbonMultipliers, HorizonAnswer, HorizonCertificate, HorizonSolution,
+};
 use gridaccord_model::Watts;
 use serde::{Deserialize, Serialize};
 
@@ -31,8 +33,28 @@ pub struct CertificateFile {
     export: Vec<i64>,
     price: Vec<i64>,
     reserve: Vec<i64>,
-    carbon: i64,
+    carbon: CarbonEntry,
     peak: Vec<i64>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    shiftable: Vec<ShiftableEntry>,
+}
+
+/// Multipliers of the caps on operating carbon.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct CarbonEntry {
+    horizon: i64,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    interval: Vec<i64>,
+    excess: i64,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct ShiftableEntry {
+    name: String,
+    power: Vec<i64>,
+    multiplier: i64,
 }
 
 /// What a quantum of each kind is worth.
@@ -103,6 +125,10 @@ pub fn write(study: &Study, translated: &Translated, answer: &HorizonAnswer) -> 
         name: study.loads[*load].name.clone(),
         shed: numbers(shed),
     });
+    let moved = solution.shift.iter().zip(&certificate.shift);
+    let shiftable = study.shiftable.iter().zip(moved).map(|(load, (powers, multiplier))| {
+        ShiftableEntry { name: load.name.clone(), power: numbers(powers), multiplier: *multiplier }
+    });
     let file = CertificateFile {
         format: FORMAT.to_owned(),
         study: study.name.clone(),
@@ -115,8 +141,13 @@ pub fn write(study: &Study, translated: &Translated, answer: &HorizonAnswer) -> 
         export: numbers(&solution.export),
         price: certificate.price.clone(),
         reserve: certificate.reserve.clone(),
-        carbon: certificate.carbon,
+        carbon: CarbonEntry {
+            horizon: certificate.carbon[0].horizon,
+            interval: certificate.carbon[0].interval.clone(),
+            excess: certificate.carbon[0].excess,
+        },
         peak: certificate.peak.clone(),
+        shiftable: shiftable.collect(),
     };
     serde_json::to_string(&file).expect("numbers and names are JSON") + "\n"
 }
@@ -176,6 +207,11 @@ pub fn read(
         file.loads.iter().map(|entry| entry.name.as_str()),
         translated.tiers.iter().map(|load| study.loads[*load].name.as_str()),
     )?;
+    same(
+        "shiftable loads",
+        file.shiftable.iter().map(|entry| entry.name.as_str()),
+        study.shiftable.iter().map(|load| load.name.as_str()),
+    )?;
     Ok(file.answer())
 }
 
@@ -190,6 +226,8 @@ impl CertificateFile {
             discharge.push(watts(entry.discharge));
             energy.push(entry.value);
         }
+        let (shifted, shift) =
+            self.shiftable.into_iter().map(|entry| (watts(entry.power), entry.multiplier)).unzip();
         HorizonAnswer {
             solution: HorizonSolution {
                 generators,
@@ -198,11 +236,20 @@ impl CertificateFile {
                 import: watts(self.import),
                 export: watts(self.export),
                 shed: self.loads.into_iter().map(|entry| watts(entry.shed)).collect(),
+                shift: shifted,
             },
             certificate: HorizonCertificate {
                 price: self.price,
                 reserve: self.reserve,
-                carbon: self.carbon,
+                carbon: [
+                    CarbonMultipliers {
+                        horizon: self.carbon.horizon,
+                        interval: self.carbon.interval,
+                        excess: self.carbon.excess,
+                    },
+                    CarbonMultipliers::default(),
+                ],
+                shift,
                 peak: self.peak,
                 ramp,
                 energy,

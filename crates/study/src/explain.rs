@@ -202,7 +202,9 @@ impl<'a> Reader<'a> {
 
     /// Carbon's part of a marginal cost.
     fn carbon(&self, intensity: i64) -> f64 {
-        let multiplier = self.solved.answer.certificate.carbon as f64 / CARBON_SCALE;
+        let carbon = &self.solved.answer.certificate.carbon[0];
+        let here = carbon.horizon + carbon.interval.get(self.t).copied().unwrap_or(0);
+        let multiplier = here as f64 / CARBON_SCALE;
         multiplier * intensity as f64 * self.translated.scale.multiplier()
     }
 
@@ -389,7 +391,7 @@ impl<'a> Reader<'a> {
                 money(reserve)
             ));
         }
-        if certificate.carbon > 0 {
+        if certificate.carbon[0].horizon > 0 {
             let price = carbon_price(self.study, self.translated, self.solved);
             if price > 1e-9 {
                 limits

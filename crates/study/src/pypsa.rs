@@ -86,7 +86,9 @@ pub fn import(folder: &Path) -> Result<Imported, StudyError> {
         storages,
         tie: None,
         reserve_w: None,
+        shiftable: Vec::new(),
         carbon_cap_kg: cap_kg,
+        interval_caps: None,
     };
     distinguish(&mut study);
     study.check()?;

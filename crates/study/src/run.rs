@@ -4,18 +4,22 @@
 //! moves it until it no longer matters, and the check takes the first power itself and demands a multiplier of
 //! zero: then the bound does not know it, and the proof is that of the free problem.
 
-use crate::{error::StudyError, translate::Translated};
+use crate::{error::StudyError, study::Study, translate::Translated};
 use gridaccord_dispatch::horizon::{
-    Horizon, HorizonAnswer, HorizonRefusal, HorizonVerified, check, pin,
+    Horizon, HorizonAnswer, HorizonRefusal, HorizonVerified, appraise, pin,
 };
 use gridaccord_model::Watts;
-use gridaccord_solver::{HorizonOutcome, propose_horizon};
-use std::time::Instant;
+use gridaccord_solver::{
+    Explanation, GapReason, HorizonOutcome, Limit, Relaxation, StopReason, propose_horizon,
+};
+use std::{fmt::Write as _, time::Instant};
 
-/// Whatever is feasible is shown, with its gap: the whole turnover.
-const GAP_ANY_PPB: u32 = 1_000_000_000;
+/// The gap asked of the solver, ppb of the turnover.
+const GAP_PPB: u32 = 10_000;
 /// Largest gap of an answer that is called optimal, as a share of the turnover.
 pub const GAP_OPTIMAL: f64 = 1e-5;
+/// Relaxations named where there is no dispatch.
+const REASONS_MAX: usize = 3;
 /// Most moves of the powers before a free first interval.
 const STARTS_MAX: usize = 40;
 
@@ -39,6 +43,8 @@ pub struct Solved {
     pub verified: HorizonVerified,
     /// How good that is.
     pub status: Status,
+    /// Why the gap is no smaller, where the solver knows.
+    pub reason: Option<GapReason>,
     /// Time of the search, ms.
     pub solve_ms: f64,
     /// Time of the last check, ms.
@@ -72,17 +78,18 @@ pub enum Outcome {
 ///
 /// # Errors
 /// Only if the problem's own limits are left, which a translated study does not.
-pub fn solve(translated: &Translated) -> Result<Outcome, StudyError> {
+pub fn solve(study: &Study, translated: &Translated) -> Result<Outcome, StudyError> {
     let start = Instant::now();
-    if let Some(reason) = shortfall(translated) {
-        return Ok(Outcome::Infeasible { reason, solve_ms: milliseconds(start) });
-    }
-    let mut search = Search { translated, iterations: 0, best: None, refusal: None };
-    search.run()?;
+    let mut search = Search { translated, iterations: 0, best: None, reason: None };
+    let end = search.run()?;
     let solve_ms = milliseconds(start);
     let Some(best) = search.best else {
-        let reason = search.refusal.map_or_else(String::new, |refusal| refusal.to_string());
-        return Ok(Outcome::Stopped { reason, solve_ms });
+        return Ok(match end {
+            End::Infeasible(explanation) => {
+                Outcome::Infeasible { reason: reason(study, translated, &explanation), solve_ms }
+            }
+            End::Stopped(reason) => Outcome::Stopped { reason, solve_ms },
+        });
     };
     let start = Instant::now();
     let (horizon, verified) =
@@ -94,6 +101,7 @@ pub fn solve(translated: &Translated) -> Result<Outcome, StudyError> {
         answer: best,
         verified,
         status: if is_optimal { Status::Optimal } else { Status::Feasible },
+        reason: search.reason,
         solve_ms,
         check_ms,
         iterations: search.iterations,
@@ -133,7 +141,7 @@ pub fn verify(
         starts.push(power.0);
     }
     let horizon = translated.with_starts(&starts)?;
-    let verified = check(&horizon, answer, GAP_ANY_PPB)?;
+    let verified = appraise(&horizon, answer)?;
     Ok((horizon, verified))
 }
 
@@ -148,27 +156,42 @@ struct Search<'a> {
     translated: &'a Translated,
     iterations: usize,
     best: Option<HorizonAnswer>,
-    refusal: Option<HorizonRefusal>,
+    reason: Option<GapReason>,
+}
+
+/// Why there is no answer.
+enum End {
+    Infeasible(Explanation),
+    Stopped(String),
 }
 
 impl Search<'_> {
-    fn run(&mut self) -> Result<(), StudyError> {
+    /// Keeps the best answer; what it returns matters only where there is none.
+    fn run(&mut self) -> Result<End, StudyError> {
+        let ended = || End::Stopped("no power before the first interval was found".to_owned());
         if self.translated.free_starts.is_empty() {
-            self.best = self.propose(&self.translated.horizon.clone());
-            return Ok(());
+            return Ok(match self.propose(&self.translated.horizon) {
+                Ok(answer) => {
+                    self.best = Some(answer);
+                    ended()
+                }
+                Err(end) => end,
+            });
         }
-        let Some(mut starts) = self.without_ramps()? else { return Ok(()) };
+        let mut starts = match self.without_ramps()? {
+            Ok(starts) => starts,
+            // What is infeasible without ramps is so with them.
+            Err(end) => return Ok(end),
+        };
         let mut least = f64::INFINITY;
         for _ in 0..STARTS_MAX {
-            let Some(mut answer) = self.propose(&self.translated.with_starts(&starts)?) else {
-                break;
+            let mut answer = match self.propose(&self.translated.with_starts(&starts)?) {
+                Ok(answer) => answer,
+                // Of this start only.
+                Err(End::Infeasible(_)) => break,
+                Err(stopped) => return Ok(stopped),
             };
-            let moved: Vec<i64> = self
-                .translated
-                .free_starts
-                .iter()
-                .map(|position| answer.solution.generators[*position][0].0)
-                .collect();
+            let moved = self.firsts(&answer);
             for position in &self.translated.free_starts {
                 answer.certificate.ramp[*position][0] = 0;
             }
@@ -185,24 +208,35 @@ impl Search<'_> {
             }
             starts = moved;
         }
-        Ok(())
+        Ok(ended())
     }
 
-    fn propose(&mut self, horizon: &Horizon) -> Option<HorizonAnswer> {
-        match propose_horizon(horizon, GAP_ANY_PPB) {
-            HorizonOutcome::Proven { answer, iterations, .. } => {
+    fn propose(&mut self, horizon: &Horizon) -> Result<HorizonAnswer, End> {
+        match propose_horizon(horizon, GAP_PPB) {
+            HorizonOutcome::Optimal { answer, iterations, .. } => {
                 self.iterations += iterations;
-                Some(*answer)
+                self.reason = None;
+                Ok(*answer)
             }
-            HorizonOutcome::Stopped { refusal, .. } => {
-                self.refusal.get_or_insert(refusal);
-                None
+            HorizonOutcome::Feasible { answer, reason, .. } => {
+                self.reason = Some(reason);
+                Ok(*answer)
+            }
+            HorizonOutcome::Infeasible { explanation, .. } => Err(End::Infeasible(explanation)),
+            HorizonOutcome::Stopped { reason, refusal } => {
+                Err(End::Stopped(stopped(reason, refusal)))
             }
         }
     }
 
+    /// Powers of the first interval of the generators whose start is free.
+    fn firsts(&self, answer: &HorizonAnswer) -> Vec<i64> {
+        let positions = self.translated.free_starts.iter();
+        positions.map(|position| answer.solution.generators[*position][0].0).collect()
+    }
+
     /// First powers where no free generator had a ramp at all: a good place to start from.
-    fn without_ramps(&mut self) -> Result<Option<Vec<i64>>, StudyError> {
+    fn without_ramps(&mut self) -> Result<Result<Vec<i64>, End>, StudyError> {
         let mut parts = self.translated.horizon.parts().clone();
         // Without a ramp limit a generator would provide no reserve; a limit as wide as its power binds nothing.
         for position in &self.translated.free_starts {
@@ -213,43 +247,64 @@ impl Search<'_> {
             }
         }
         let wide = Horizon::new(parts).map_err(StudyError::Limits)?;
-        let answer = self.propose(&wide);
-        Ok(answer.map(|answer| {
-            let positions = self.translated.free_starts.iter();
-            positions.map(|position| answer.solution.generators[*position][0].0).collect()
-        }))
+        Ok(self.propose(&wide).map(|answer| self.firsts(&answer)))
     }
 }
 
-/// An interval that no dispatch can balance, whatever the others do.
-fn shortfall(translated: &Translated) -> Option<String> {
-    let horizon = &translated.horizon;
-    let parts = horizon.parts();
-    let watts = |quanta: i64| quanta as f64 / translated.scale.power();
-    (0..horizon.intervals()).find_map(|t| {
-        let sum = |powers: &mut dyn Iterator<Item = i64>| powers.fold(0, i64::saturating_add);
-        let most = sum(&mut parts.generators.iter().map(|part| part.power_max[t].0))
-            + sum(&mut parts.storages.iter().map(|part| part.discharge_max.0))
-            + sum(&mut parts.tiers.iter().map(|part| part.power[t].0))
-            + parts.tie.import_max[t].0;
-        let least = sum(&mut parts.generators.iter().map(|part| part.power_min[t].0))
-            - sum(&mut parts.storages.iter().map(|part| part.charge_max.0))
-            - parts.tie.export_max[t].0;
-        let demand = parts.demand[t].0;
-        if demand > most {
-            return Some(format!(
-                "interval {t}: demand of {} W exceeds everything that can be supplied or shed by {} W",
-                watts(demand),
-                watts(demand - most)
-            ));
+fn stopped(reason: StopReason, refusal: Option<HorizonRefusal>) -> String {
+    let text = match reason {
+        StopReason::NotConverged => "the interior point ended before its tolerance",
+        StopReason::NoWholeWatts => "no whole quanta near the optimum keep all limits",
+        StopReason::TooLarge => "the problem is too large for what it states",
+    };
+    refusal.map_or_else(|| text.to_owned(), |refusal| format!("{text}: {refusal}"))
+}
+
+/// What would have to give way, in the study's names and units.
+fn reason(study: &Study, translated: &Translated, explanation: &Explanation) -> String {
+    let each = explanation.relaxations.iter().take(REASONS_MAX);
+    let mut text =
+        each.map(|one| relaxation(study, translated, one)).collect::<Vec<_>>().join("; ");
+    let more = explanation.relaxations.len().saturating_sub(REASONS_MAX);
+    if text.is_empty() {
+        "no dispatch keeps all limits; which to relax was not found".clone_into(&mut text);
+    } else if more > 0 {
+        let _ = write!(text, "; and {more} more");
+    }
+    if !explanation.confirmed && !explanation.relaxations.is_empty() {
+        text.push_str("; that this is enough was not confirmed");
+    }
+    text
+}
+
+fn relaxation(study: &Study, translated: &Translated, relaxation: &Relaxation) -> String {
+    let scale = &translated.scale;
+    let amount = relaxation.amount as f64;
+    let watts = amount / scale.power();
+    let at = relaxation.interval.map_or_else(String::new, |t| format!("interval {t}: "));
+    let name = |number: usize| &study.generators[translated.parts[number].generator].name;
+    let what = match relaxation.limit {
+        Limit::Demand => {
+            format!("supply is {watts} W short of demand; shed or import {watts} W more")
         }
-        (demand < least).then(|| {
-            format!(
-                "interval {t}: what must be supplied exceeds demand, charging and export together by {} W",
-                watts(least - demand)
-            )
-        })
-    })
+        Limit::LeastPower => format!(
+            "least powers exceed what demand and export take by {watts} W; lower them or export {watts} W more"
+        ),
+        Limit::Reserve => format!("reserve is {watts} W short"),
+        Limit::Carbon(boundary) => {
+            let kg = amount / scale.carbon_mass();
+            format!("the cap on {boundary} carbon is {kg} kg too low")
+        }
+        Limit::Ramp(number) => {
+            format!("the ramp limit of `{}` is {watts} W too low", name(number))
+        }
+        Limit::FinalEnergy(number) => format!(
+            "`{}` ends {} Wh below its final energy",
+            study.storages[number].name,
+            amount / scale.energy()
+        ),
+    };
+    at + &what
 }
 
 fn milliseconds(since: Instant) -> f64 {

@@ -50,7 +50,9 @@ pub fn study(scenario: &Scenario) -> Result<Study, StudyError> {
         storages: Vec::new(),
         tie: reader.tie.map(|(_, tie)| tie),
         reserve_w: None,
+        shiftable: Vec::new(),
         carbon_cap_kg: None,
+        interval_caps: None,
     };
     study.check()?;
     Ok(study)

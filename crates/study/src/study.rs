@@ -31,8 +31,34 @@ pub struct Study {
     pub tie: Option<Tie>,
     /// Upward headroom required of storages and ramp-limited generators, W.
     pub reserve_w: Option<Series>,
-    /// Cap on carbon over the horizon times its repeats, kg.
+    /// Loads that may choose their time.
+    pub shiftable: Vec<Shiftable>,
+    /// Cap on operating carbon over the horizon times its repeats, kg.
     pub carbon_cap_kg: Option<f64>,
+    /// Caps on the operating carbon of each interval.
+    pub interval_caps: Option<IntervalCaps>,
+}
+
+/// Caps on the carbon of each interval, kg.
+#[derive(Clone, Debug, PartialEq)]
+pub struct IntervalCaps {
+    /// Of each interval.
+    pub cap_kg: Series,
+    /// How far an interval may exceed its cap for a moment.
+    pub excess_interval_kg: f64,
+    /// How far all intervals together may exceed theirs.
+    pub excess_horizon_kg: f64,
+}
+
+/// Consumption that may choose its time.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Shiftable {
+    /// Unique among all components.
+    pub name: String,
+    /// Greatest consumption, W; 0 outside its window.
+    pub power_max_w: Series,
+    /// What it consumes in all, Wh.
+    pub energy_wh: f64,
 }
 
 /// A consumer.
@@ -182,6 +208,16 @@ impl Study {
         if let Some(reserve) = &self.reserve_w {
             each("the reserve", "power", length, reserve)?;
         }
+        for load in &self.shiftable {
+            each(&load.name, "greatest power", length, &load.power_max_w)?;
+            at_least_zero(&load.name, "energy", load.energy_wh)?;
+        }
+        if let Some(caps) = &self.interval_caps {
+            let name = "the carbon caps of intervals";
+            each(name, "mass", length, &caps.cap_kg)?;
+            at_least_zero(name, "excess of an interval", caps.excess_interval_kg)?;
+            at_least_zero(name, "excess of the horizon", caps.excess_horizon_kg)?;
+        }
         self.carbon_cap_kg.map_or(Ok(()), |cap| at_least_zero("the carbon cap", "mass", cap))
     }
 
@@ -190,6 +226,7 @@ impl Study {
         let names = (self.loads.iter().map(|load| &load.name))
             .chain(self.generators.iter().map(|generator| &generator.name))
             .chain(self.storages.iter().map(|storage| &storage.name))
+            .chain(self.shiftable.iter().map(|load| &load.name))
             .chain(self.tie.iter().map(|tie| &tie.name));
         for name in names {
             if name.trim().is_empty() {

@@ -5,6 +5,7 @@ use crate::{
     study::Study,
     translate::Translated,
 };
+use gridaccord_solver::GapReason;
 use serde::Serialize;
 
 /// What `--json` prints. Money is in the input's currency; a value that is not known is null.
@@ -85,14 +86,14 @@ impl Headline {
 }
 
 fn gap_reason(solved: &Solved) -> &'static str {
-    let has_storage = !solved.horizon.parts().storages.is_empty();
     match solved.status {
         _ if solved.verified.gap.0 <= 0 => "exact optimum",
         Status::Optimal => "whole quanta and the tolerance of the interior point",
-        Status::Feasible
-            if has_storage && solved.answer.certificate.price.iter().any(|price| *price < 0) =>
-        {
-            "at negative prices a storage would charge and discharge at once, which it may not"
+        Status::Feasible if solved.reason == Some(GapReason::BothWays) => {
+            "a storage would charge and discharge at once, which it may not"
+        }
+        Status::Feasible if solved.reason == Some(GapReason::Rounding) => {
+            "whole quanta cost more than the gap asked for"
         }
         Status::Feasible => "the interior point stopped early",
     }
@@ -126,6 +127,8 @@ pub enum RowKind {
     Tie,
     /// Load that is shed.
     Shed,
+    /// Load that chooses its time: consuming is negative.
+    Shiftable,
 }
 
 impl RowKind {
@@ -137,6 +140,7 @@ impl RowKind {
             Self::Storage => "storage",
             Self::Tie => "tie",
             Self::Shed => "shed",
+            Self::Shiftable => "shiftable",
         }
     }
 }
@@ -215,6 +219,16 @@ impl Dispatch {
                 class: None,
                 kind: RowKind::Shed,
                 power_w: shed.iter().map(|power| watts(power.0)).collect(),
+                available_w: Vec::new(),
+                stored_wh: Vec::new(),
+            });
+        }
+        for (load, powers) in study.shiftable.iter().zip(&solution.shift) {
+            rows.push(Row {
+                name: load.name.clone(),
+                class: None,
+                kind: RowKind::Shiftable,
+                power_w: powers.iter().map(|power| watts(-power.0)).collect(),
                 available_w: Vec::new(),
                 stored_wh: Vec::new(),
             });
@@ -357,6 +371,7 @@ pub fn carbon_price(study: &Study, translated: &Translated, solved: &Solved) -> 
     // The multiplier is 2⁻²⁰ half-pico-currency per Wh for each quantum of intensity.
     const SCALE: f64 = 1_048_576.0;
     let scale = &translated.scale;
-    let per_intensity = solved.answer.certificate.carbon as f64 / SCALE * scale.multiplier();
+    let per_intensity =
+        solved.answer.certificate.carbon[0].horizon as f64 / SCALE * scale.multiplier();
     per_intensity * scale.carbon * study.cost_repeats / study.carbon_repeats
 }

@@ -12,7 +12,9 @@ use crate::{
     error::StudyError,
     study::{Generator, Storage, Study},
 };
-use gridaccord_dispatch::horizon::{self, Horizon, HorizonParts, ShedTier};
+use gridaccord_dispatch::horizon::{
+    self, CarbonLimit, CarbonLimits, Horizon, HorizonParts, ShedTier, ShiftableLoad,
+};
 use gridaccord_model::{CarbonMg, Price, Watts};
 use quantise::Quantiser;
 pub use quantise::Rounding;
@@ -133,11 +135,15 @@ fn at(study: &Study, scale: Scale) -> Result<Translated, StudyError> {
     let zero = vec![0.0; length];
     let reserve = study.reserve_w.as_ref().unwrap_or(&zero);
     let reserve = watts(&mut quantise, "reserve", "the reserve", reserve, scale)?;
-    let carbon_cap = study.carbon_cap_kg.map(|cap| {
-        // Rounded down: a cap is never loosened.
-        let cap = cap / study.carbon_repeats * scale.carbon_mass();
-        CarbonMg(cap.floor().min(9e18) as i64)
+    let shiftable = study.shiftable.iter().map(|load| {
+        let name = load.name.as_str();
+        let power = load.energy_wh / study.interval_h;
+        Ok(ShiftableLoad {
+            power_max: watts(&mut quantise, "shiftable power", name, &load.power_max_w, scale)?,
+            power_sum: Watts(quantise.whole("shiftable energy", name, power, scale.power())?),
+        })
     });
+    let shiftable = shiftable.collect::<Result<Vec<_>, StudyError>>()?;
     let horizon = HorizonParts {
         duration_s: scale.duration_s,
         demand: demand.into_iter().map(Watts).collect(),
@@ -146,11 +152,27 @@ fn at(study: &Study, scale: Scale) -> Result<Translated, StudyError> {
         tiers: shed,
         generators,
         storages,
-        carbon_cap,
+        shiftable,
+        carbon: caps(study, &scale),
     };
     let roundings = quantise.finish(ROUNDING_MAX)?;
     let horizon = Horizon::new(horizon).map_err(StudyError::Limits)?;
     Ok(Translated { horizon, scale, roundings, parts, free_starts, tiers })
+}
+
+/// Caps, rounded down: none is loosened.
+fn caps(study: &Study, scale: &Scale) -> CarbonLimits {
+    let mass = |kg: f64| CarbonMg((kg * scale.carbon_mass()).floor().min(9e18) as i64);
+    let mut operating = CarbonLimit {
+        horizon: study.carbon_cap_kg.map(|cap| mass(cap / study.carbon_repeats)),
+        ..CarbonLimit::default()
+    };
+    if let Some(caps) = &study.interval_caps {
+        operating.interval = caps.cap_kg.iter().map(|cap| mass(*cap)).collect();
+        operating.excess_interval = mass(caps.excess_interval_kg);
+        operating.excess_horizon = mass(caps.excess_horizon_kg);
+    }
+    CarbonLimits { operating, whole: CarbonLimit::default() }
 }
 
 fn one_generator(
@@ -192,6 +214,7 @@ fn one_generator(
             generator.carbon_kg_per_kwh,
             scale.carbon,
         )?,
+        embodied_mg_per_kwh: 0,
     })
 }
 
@@ -220,6 +243,7 @@ fn one_storage(
         initial_uwh,
         final_min_uwh,
         wear: whole("wear", storage.wear_per_kwh, scale.linear())?,
+        embodied_mg_per_kwh: 0,
     })
 }
 
@@ -249,6 +273,7 @@ fn tie(quantise: &mut Quantiser, scale: &Scale, study: &Study) -> Result<horizon
             tariff: vec![Price(0); length],
             feed_in: vec![Price(0); length],
             carbon_mg_per_kwh: vec![0; length],
+            embodied_mg_per_kwh: vec![0; length],
             demand_charge: 0,
             peak_before: Watts(0),
         });
@@ -273,6 +298,7 @@ fn tie(quantise: &mut Quantiser, scale: &Scale, study: &Study) -> Result<horizon
             &tie.carbon_kg_per_kwh,
             scale.carbon,
         )?,
+        embodied_mg_per_kwh: vec![0; length],
         demand_charge: quantise.whole("demand charge", name, tie.demand_charge_per_kw, charge)?,
         peak_before: Watts(quantise.whole("peak before", name, tie.peak_before_w, power)?),
     })

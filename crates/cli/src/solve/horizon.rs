@@ -22,7 +22,7 @@ pub(super) fn run(args: &SolveArgs, study: &Study, output: &mut impl Write) -> R
         bail!("--interval solves one interval on its own; a horizon is solved whole");
     }
     let translated = input::exact(study)?;
-    let outcome = solve(&translated)?;
+    let outcome = solve(study, &translated)?;
     let headline = Headline::of(study, &translated, &outcome);
     if args.json {
         writeln!(output, "{}", serde_json::to_string(&headline)?)?;

@@ -3,7 +3,7 @@
 use super::series::SeriesText;
 use crate::{
     error::StudyError,
-    study::{Generator, Load, Ramp, Series, Storage, Study, Tie},
+    study::{Generator, IntervalCaps, Load, Ramp, Series, Shiftable, Storage, Study, Tie},
 };
 use gridaccord_model::{TimeS, scenario::utc};
 use serde::{Deserialize, Serialize};
@@ -26,6 +26,8 @@ pub(super) struct StudyText {
     pub(super) tie: Option<TieText>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) loads: Vec<LoadText>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) shiftable: Vec<ShiftableText>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) generators: Vec<GeneratorText>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -50,7 +52,22 @@ pub(super) struct HorizonText {
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct CarbonText {
-    pub(super) cap_kg: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) cap_kg: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) interval_cap_kg: Option<SeriesText>,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(super) excess_interval_kg: f64,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(super) excess_horizon_kg: f64,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ShiftableText {
+    pub(super) name: String,
+    pub(super) power_max_w: SeriesText,
+    pub(super) energy_wh: f64,
 }
 
 #[derive(Debug, Deserialize, Serialize)]
@@ -190,7 +207,12 @@ pub fn parse(text: &str, folder: Option<&Path>) -> Result<Study, StudyError> {
             .reserve
             .map(|reserve| reader.series("reserve", &reserve.power_w))
             .transpose()?,
-        carbon_cap_kg: document.carbon.map(|carbon| carbon.cap_kg),
+        shiftable: reader.each(document.shiftable, Reader::shiftable)?,
+        carbon_cap_kg: document.carbon.as_ref().and_then(|carbon| carbon.cap_kg),
+        interval_caps: document
+            .carbon
+            .as_ref()
+            .map_or(Ok(None), |carbon| reader.interval_caps(carbon))?,
     };
     study.check()?;
     Ok(study)
@@ -265,6 +287,26 @@ impl Reader<'_> {
     fn load(&self, text: LoadText) -> Result<Load, StudyError> {
         let power_w = self.series(&text.name, &text.power_w)?;
         Ok(Load { name: text.name, power_w, value_per_kwh: text.value_per_kwh })
+    }
+
+    fn shiftable(&self, text: ShiftableText) -> Result<Shiftable, StudyError> {
+        let power_max_w = self.series(&text.name, &text.power_max_w)?;
+        Ok(Shiftable { name: text.name, power_max_w, energy_wh: text.energy_wh })
+    }
+
+    fn interval_caps(&self, text: &CarbonText) -> Result<Option<IntervalCaps>, StudyError> {
+        let Some(caps) = &text.interval_cap_kg else {
+            if text.excess_interval_kg > 0.0 || text.excess_horizon_kg > 0.0 {
+                let message = "`carbon`: an excess says nothing without `interval_cap_kg`";
+                return Err(StudyError::Document(message.to_owned()));
+            }
+            return Ok(None);
+        };
+        Ok(Some(IntervalCaps {
+            cap_kg: self.series("carbon", caps)?,
+            excess_interval_kg: text.excess_interval_kg,
+            excess_horizon_kg: text.excess_horizon_kg,
+        }))
     }
 
     fn generator(&self, text: GeneratorText) -> Result<Generator, StudyError> {

@@ -2,12 +2,12 @@
 
 use super::{
     read::{
-        CarbonText, GeneratorText, HorizonText, KIND, LoadText, ReserveText, StorageText,
-        StudyText, TieText,
+        CarbonText, GeneratorText, HorizonText, KIND, LoadText, ReserveText, ShiftableText,
+        StorageText, StudyText, TieText,
     },
     series::SeriesText,
 };
-use crate::study::{Generator, Load, Storage, Study, Tie};
+use crate::study::{Generator, Load, Shiftable, Storage, Study, Tie};
 
 /// The study as a document that reads back as the same study.
 #[must_use]
@@ -23,7 +23,8 @@ pub fn write(study: &Study) -> String {
             cost_repeats: study.cost_repeats,
             carbon_repeats: study.carbon_repeats,
         },
-        carbon: study.carbon_cap_kg.map(|cap_kg| CarbonText { cap_kg }),
+        carbon: carbon(study),
+        shiftable: study.shiftable.iter().map(shiftable).collect(),
         reserve: study
             .reserve_w
             .as_ref()
@@ -34,6 +35,24 @@ pub fn write(study: &Study) -> String {
         storages: study.storages.iter().map(storage).collect(),
     };
     toml::to_string(&document).expect("names, numbers and lists are TOML")
+}
+
+fn carbon(study: &Study) -> Option<CarbonText> {
+    let caps = study.interval_caps.as_ref();
+    (caps.is_some() || study.carbon_cap_kg.is_some()).then(|| CarbonText {
+        cap_kg: study.carbon_cap_kg,
+        interval_cap_kg: caps.map(|caps| SeriesText::of(&caps.cap_kg)),
+        excess_interval_kg: caps.map_or(0.0, |caps| caps.excess_interval_kg),
+        excess_horizon_kg: caps.map_or(0.0, |caps| caps.excess_horizon_kg),
+    })
+}
+
+fn shiftable(load: &Shiftable) -> ShiftableText {
+    ShiftableText {
+        name: load.name.clone(),
+        power_max_w: SeriesText::of(&load.power_max_w),
+        energy_wh: load.energy_wh,
+    }
 }
 
 fn load(load: &Load) -> LoadText {

@@ -13,7 +13,7 @@ pub(crate) fn imported(name: &str) -> Study {
 
 pub(crate) fn solved(study: &Study) -> (Translated, Solved) {
     let translated = translate(study).unwrap();
-    match solve(&translated).unwrap() {
+    match solve(study, &translated).unwrap() {
         Outcome::Solved(solved) => (translated, *solved),
         other => panic!("{other:?}"),
     }

@@ -94,12 +94,12 @@ fn the_cap_has_a_price() {
 fn a_day_that_cannot_be_balanced_says_where_and_by_how_much() {
     let short = study(&SMALL.replace("1_500", "2_500"));
     let translated = translate(&short).unwrap();
-    let outcome = solve(&translated).unwrap();
+    let outcome = solve(&short, &translated).unwrap();
     let headline = Headline::of(&short, &translated, &outcome);
     assert!(matches!(outcome, Outcome::Infeasible { .. }), "{outcome:?}");
     assert_eq!((headline.status, headline.objective), ("infeasible", None));
     assert_eq!(
         headline.gap_reason,
-        "interval 1: demand of 2500 W exceeds everything that can be supplied or shed by 500 W"
+        "interval 1: supply is 501 W short of demand; shed or import 501 W more"
     );
 }
