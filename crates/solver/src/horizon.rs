@@ -13,6 +13,7 @@ mod general;
 mod import;
 mod ipm;
 mod linear;
+mod open;
 mod point;
 mod proof;
 mod repair;
@@ -20,6 +21,7 @@ mod scaled;
 mod store;
 
 pub use explain::{Explanation, Limit, Relaxation};
+pub use open::{OpenAnswer, OpenEnds, propose_open};
 
 use gridaccord_dispatch::horizon::{
     Horizon, HorizonAnswer, HorizonCertificate, HorizonInfeasible, HorizonRefusal, HorizonVerified,

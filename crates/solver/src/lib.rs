@@ -9,6 +9,7 @@ pub mod interval;
 pub mod horizon;
 
 pub use horizon::{
-    Explanation, GapReason, HorizonOutcome, Limit, Relaxation, StopReason, propose_horizon,
+    Explanation, GapReason, HorizonOutcome, Limit, OpenAnswer, OpenEnds, Relaxation, StopReason,
+    propose_horizon, propose_open,
 };
 pub use interval::propose;

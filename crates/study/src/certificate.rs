@@ -6,6 +6,7 @@
 
 use crate::{
     error::StudyError,
+    run::Answer,
     study::Study,
     translate::{Scale, Translated},
 };
@@ -89,6 +90,9 @@ struct StorageEntry {
     charge: Vec<i64>,
     discharge: Vec<i64>,
     value: Vec<i64>,
+    /// With what a cyclic storage begins and ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    cycle: Option<i64>,
 }
 
 #[derive(Debug, Deserialize, Serialize)]
@@ -100,8 +104,8 @@ struct LoadEntry {
 
 /// Writes an answer.
 #[must_use]
-pub fn write(study: &Study, translated: &Translated, answer: &HorizonAnswer) -> String {
-    let (solution, certificate) = (&answer.solution, &answer.certificate);
+pub fn write(study: &Study, translated: &Translated, answer: &Answer) -> String {
+    let Answer { exact: HorizonAnswer { solution, certificate }, energies } = answer;
     let numbers = |powers: &[Watts]| powers.iter().map(|power| power.0).collect::<Vec<_>>();
     let generators = (translated.parts.iter().zip(&solution.generators).zip(&certificate.ramp))
         .enumerate()
@@ -119,8 +123,13 @@ pub fn write(study: &Study, translated: &Translated, answer: &HorizonAnswer) -> 
                 charge: numbers(charge),
                 discharge: numbers(discharge),
                 value: value.clone(),
+                cycle: None,
             }
         });
+    let mut storages: Vec<StorageEntry> = storages.collect();
+    for (number, energy) in translated.cyclic.iter().zip(energies) {
+        storages[*number].cycle = Some(*energy);
+    }
     let loads = translated.tiers.iter().zip(&solution.shed).map(|(load, shed)| LoadEntry {
         name: study.loads[*load].name.clone(),
         shed: numbers(shed),
@@ -135,7 +144,7 @@ pub fn write(study: &Study, translated: &Translated, answer: &HorizonAnswer) -> 
         intervals: study.intervals(),
         quanta: Quanta::of(translated),
         generators: generators.collect(),
-        storages: storages.collect(),
+        storages,
         loads: loads.collect(),
         import: numbers(&solution.import),
         export: numbers(&solution.export),
@@ -163,11 +172,7 @@ pub fn is_certificate(text: &str) -> bool {
 ///
 /// # Errors
 /// Text that is not of this format, or belongs to another study.
-pub fn read(
-    text: &str,
-    study: &Study,
-    translated: &Translated,
-) -> Result<HorizonAnswer, StudyError> {
+pub fn read(text: &str, study: &Study, translated: &Translated) -> Result<Answer, StudyError> {
     let refuse = |message: String| Err(StudyError::Certificate(message));
     let file: CertificateFile = match serde_json::from_str(text) {
         Ok(file) => file,
@@ -208,6 +213,15 @@ pub fn read(
         translated.tiers.iter().map(|load| study.loads[*load].name.as_str()),
     )?;
     same(
+        "cyclic storages",
+        file.storages
+            .iter()
+            .enumerate()
+            .filter(|(_, entry)| entry.cycle.is_some())
+            .map(|(number, _)| number),
+        translated.cyclic.iter().copied(),
+    )?;
+    same(
         "shiftable loads",
         file.shiftable.iter().map(|entry| entry.name.as_str()),
         study.shiftable.iter().map(|load| load.name.as_str()),
@@ -216,11 +230,12 @@ pub fn read(
 }
 
 impl CertificateFile {
-    fn answer(self) -> HorizonAnswer {
+    fn answer(self) -> Answer {
         let watts = |powers: Vec<i64>| powers.into_iter().map(Watts).collect::<Vec<_>>();
         let (generators, ramp) =
             self.generators.into_iter().map(|entry| (watts(entry.power), entry.ramp)).unzip();
         let (mut charge, mut discharge, mut energy) = (Vec::new(), Vec::new(), Vec::new());
+        let energies = self.storages.iter().filter_map(|entry| entry.cycle).collect();
         for entry in self.storages {
             charge.push(watts(entry.charge));
             discharge.push(watts(entry.discharge));
@@ -228,7 +243,7 @@ impl CertificateFile {
         }
         let (shifted, shift) =
             self.shiftable.into_iter().map(|entry| (watts(entry.power), entry.multiplier)).unzip();
-        HorizonAnswer {
+        let exact = HorizonAnswer {
             solution: HorizonSolution {
                 generators,
                 charge,
@@ -254,7 +269,8 @@ impl CertificateFile {
                 ramp,
                 energy,
             },
-        }
+        };
+        Answer { exact, energies }
     }
 }
 

@@ -37,7 +37,7 @@ pub fn write(
         dispatch_csv(study, &dispatch),
         prices_csv(study, &dispatch),
         json,
-        certificate::write(study, translated, &solved.answer),
+        certificate::write(study, translated, &solved.claim()),
         report::html(study, &dispatch, &summary),
     ];
     for (name, text) in NAMES.into_iter().zip(texts) {

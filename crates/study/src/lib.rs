@@ -25,6 +25,6 @@ pub mod report;
 pub mod explain;
 
 pub use error::StudyError;
-pub use run::{Outcome, Solved, Status, solve, verify};
+pub use run::{Answer, Outcome, Solved, Status, solve, verify};
 pub use study::Study;
 pub use translate::{Translated, translate};

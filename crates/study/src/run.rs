@@ -2,7 +2,10 @@
 //!
 //! A generator whose first interval is free of its ramp has no power before it. The problem wants one, so the search
 //! moves it until it no longer matters, and the check takes the first power itself and demands a multiplier of
-//! zero: then the bound does not know it, and the proof is that of the free problem.
+//! zero: then the bound does not know it, and the proof is that of the free problem. A cyclic storage likewise
+//! begins with some energy; `cycle` takes off the bound what another beginning could have saved.
+
+mod cycle;
 
 use crate::{error::StudyError, study::Study, translate::Translated};
 use gridaccord_dispatch::horizon::{
@@ -10,7 +13,8 @@ use gridaccord_dispatch::horizon::{
 };
 use gridaccord_model::Watts;
 use gridaccord_solver::{
-    Explanation, GapReason, HorizonOutcome, Limit, Relaxation, StopReason, propose_horizon,
+    Explanation, GapReason, HorizonOutcome, Limit, OpenEnds, Relaxation, StopReason,
+    propose_horizon, propose_open,
 };
 use std::{fmt::Write as _, time::Instant};
 
@@ -32,6 +36,15 @@ pub enum Status {
     Feasible,
 }
 
+/// An answer to a study: to the problem, and where its open ends are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// To the problem with its ends.
+    pub exact: HorizonAnswer,
+    /// With what each cyclic storage begins and ends, µWh of the problem.
+    pub energies: Vec<i64>,
+}
+
 /// A checked answer.
 #[derive(Clone, Debug)]
 pub struct Solved {
@@ -39,6 +52,8 @@ pub struct Solved {
     pub horizon: Horizon,
     /// The answer.
     pub answer: HorizonAnswer,
+    /// With what each cyclic storage begins and ends, µWh of the problem.
+    pub energies: Vec<i64>,
     /// What the exact check found.
     pub verified: HorizonVerified,
     /// How good that is.
@@ -51,6 +66,14 @@ pub struct Solved {
     pub check_ms: f64,
     /// Iterations of the interior point, all solves together.
     pub iterations: usize,
+}
+
+impl Solved {
+    /// The answer as somebody else would check it.
+    #[must_use]
+    pub fn claim(&self) -> Answer {
+        Answer { exact: self.answer.clone(), energies: self.energies.clone() }
+    }
 }
 
 /// What came of a study.
@@ -98,7 +121,8 @@ pub fn solve(study: &Study, translated: &Translated) -> Result<Outcome, StudyErr
     let is_optimal = gap_share(&verified) <= GAP_OPTIMAL;
     Ok(Outcome::Solved(Box::new(Solved {
         horizon,
-        answer: best,
+        answer: best.exact,
+        energies: best.energies,
         verified,
         status: if is_optimal { Status::Optimal } else { Status::Feasible },
         reason: search.reason,
@@ -128,8 +152,9 @@ pub enum VerifyError {
 /// The first rule broken.
 pub fn verify(
     translated: &Translated,
-    answer: &HorizonAnswer,
+    answer: &Answer,
 ) -> Result<(Horizon, HorizonVerified), VerifyError> {
+    let Answer { exact: answer, energies } = answer;
     let mut starts = Vec::with_capacity(translated.free_starts.len());
     for position in &translated.free_starts {
         let first = |list: Option<&Vec<_>>| list.and_then(|list| list.first().copied());
@@ -140,8 +165,12 @@ pub fn verify(
         }
         starts.push(power.0);
     }
-    let horizon = translated.with_starts(&starts)?;
-    let verified = appraise(&horizon, answer)?;
+    let horizon = translated.with_ends(&starts, energies)?;
+    let mut verified = appraise(&horizon, answer)?;
+    let open = translated.cyclic.iter().map(|number| cycle::widening(&horizon, answer, *number));
+    let open: i128 = open.sum();
+    verified.bound.0 -= open;
+    verified.gap.0 += open;
     Ok((horizon, verified))
 }
 
@@ -155,7 +184,7 @@ pub fn gap_share(verified: &HorizonVerified) -> f64 {
 struct Search<'a> {
     translated: &'a Translated,
     iterations: usize,
-    best: Option<HorizonAnswer>,
+    best: Option<Answer>,
     reason: Option<GapReason>,
 }
 
@@ -168,11 +197,14 @@ enum End {
 impl Search<'_> {
     /// Keeps the best answer; what it returns matters only where there is none.
     fn run(&mut self) -> Result<End, StudyError> {
-        let ended = || End::Stopped("no power before the first interval was found".to_owned());
+        let ended = || End::Stopped("no ends were found that keep all limits".to_owned());
+        if !self.translated.cyclic.is_empty() {
+            return Ok(self.open().map_or_else(|end| end, |()| ended()));
+        }
         if self.translated.free_starts.is_empty() {
             return Ok(match self.propose(&self.translated.horizon) {
                 Ok(answer) => {
-                    self.best = Some(answer);
+                    self.best = Some(Answer { exact: answer, energies: Vec::new() });
                     ended()
                 }
                 Err(end) => end,
@@ -185,7 +217,7 @@ impl Search<'_> {
         };
         let mut least = f64::INFINITY;
         for _ in 0..STARTS_MAX {
-            let mut answer = match self.propose(&self.translated.with_starts(&starts)?) {
+            let mut answer = match self.propose(&self.translated.with_ends(&starts, &[])?) {
                 Ok(answer) => answer,
                 // Of this start only.
                 Err(End::Infeasible(_)) => break,
@@ -196,6 +228,7 @@ impl Search<'_> {
                 answer.certificate.ramp[*position][0] = 0;
             }
             pin(&self.translated.horizon, &mut answer.certificate);
+            let answer = Answer { exact: answer, energies: Vec::new() };
             if let Ok((_, verified)) = verify(self.translated, &answer) {
                 let gap = gap_share(&verified);
                 if gap < least {
@@ -209,6 +242,19 @@ impl Search<'_> {
             starts = moved;
         }
         Ok(ended())
+    }
+
+    /// With cyclic storages all open ends are found at once; the solver does not look for a proof that there are none.
+    fn open(&mut self) -> Result<(), End> {
+        let Translated { horizon, cyclic, free_starts, .. } = self.translated;
+        let ends = OpenEnds { cyclic, free: free_starts };
+        let found = propose_open(horizon, &ends)
+            .map_err(|refusal| End::Stopped(stopped(StopReason::NotConverged, refusal)))?;
+        let storages = &found.horizon.parts().storages;
+        let energies = cyclic.iter().map(|number| storages[*number].initial_uwh).collect();
+        self.reason = (!found.converged).then_some(GapReason::NotConverged);
+        self.best = Some(Answer { exact: found.answer, energies });
+        Ok(())
     }
 
     fn propose(&mut self, horizon: &Horizon) -> Result<HorizonAnswer, End> {

@@ -129,8 +129,6 @@ pub struct Storage {
     pub final_min_wh: f64,
     /// Whether it ends as it began, wherever that is best.
     pub is_cyclic: bool,
-    /// Natural inflow into the store, W; what does not fit is spilled.
-    pub inflow_w: Option<Series>,
     /// Cost of discharging.
     pub wear_per_kwh: f64,
 }
@@ -203,7 +201,7 @@ impl Study {
             )));
         }
         self.generators.iter().try_for_each(|generator| generator.check(length))?;
-        self.storages.iter().try_for_each(|storage| storage.check(length))?;
+        self.storages.iter().try_for_each(Storage::check)?;
         self.tie.as_ref().map_or(Ok(()), |tie| tie.check(length))?;
         if let Some(reserve) = &self.reserve_w {
             each("the reserve", "power", length, reserve)?;
@@ -264,7 +262,7 @@ impl Generator {
 }
 
 impl Storage {
-    fn check(&self, length: usize) -> Result<(), StudyError> {
+    fn check(&self) -> Result<(), StudyError> {
         let name = &self.name;
         at_least_zero(name, "charging power", self.charge_max_w)?;
         at_least_zero(name, "discharging power", self.discharge_max_w)?;
@@ -294,7 +292,6 @@ impl Storage {
                 )));
             }
         }
-        self.inflow_w.as_ref().map_or(Ok(()), |inflow| each(name, "inflow", length, inflow))?;
         at_least_zero(name, "wear", self.wear_per_kwh)
     }
 }

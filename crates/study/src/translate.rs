@@ -37,6 +37,8 @@ pub struct Translated {
     pub parts: Vec<GeneratorPart>,
     /// Positions in the problem of generators whose first interval is free of their ramp.
     pub free_starts: Vec<usize>,
+    /// Positions of storages that end as they began.
+    pub cyclic: Vec<usize>,
     /// Positions in the study of the loads that are the problem's tiers.
     pub tiers: Vec<usize>,
 }
@@ -82,14 +84,6 @@ fn refuse(study: &Study) -> Result<(), StudyError> {
     for generator in &study.generators {
         if generator.ramp.is_some() && prices(generator).len() > 1 {
             return unsupported(&generator.name, "a ramp limit together with a series of prices");
-        }
-    }
-    for storage in &study.storages {
-        if storage.is_cyclic {
-            return unsupported(&storage.name, "a cyclic state of charge");
-        }
-        if storage.inflow_w.is_some() {
-            return unsupported(&storage.name, "inflow");
         }
     }
     Ok(())
@@ -157,7 +151,9 @@ fn at(study: &Study, scale: Scale) -> Result<Translated, StudyError> {
     };
     let roundings = quantise.finish(ROUNDING_MAX)?;
     let horizon = Horizon::new(horizon).map_err(StudyError::Limits)?;
-    Ok(Translated { horizon, scale, roundings, parts, free_starts, tiers })
+    let cyclic = study.storages.iter().enumerate().filter(|(_, storage)| storage.is_cyclic);
+    let cyclic = cyclic.map(|(position, _)| position).collect();
+    Ok(Translated { horizon, scale, roundings, parts, free_starts, cyclic, tiers })
 }
 
 /// Caps, rounded down: none is loosened.
@@ -316,11 +312,19 @@ fn watts(
 }
 
 impl Translated {
-    /// The problem with other powers before the first interval for the generators that are free of one.
+    /// The problem with other ends: powers before the first interval for the generators that are free of one, and
+    /// energies with which cyclic storages begin and end, µWh of the problem.
     ///
     /// # Errors
-    /// A start outside the limits of a power, or another count of starts.
-    pub fn with_starts(&self, starts: &[i64]) -> Result<Horizon, StudyError> {
+    /// A start outside its limits, or another count of starts.
+    pub fn with_ends(&self, starts: &[i64], energies: &[i64]) -> Result<Horizon, StudyError> {
+        if energies.len() != self.cyclic.len() {
+            return Err(StudyError::Certificate(format!(
+                "{} energies for {} cyclic storages",
+                energies.len(),
+                self.cyclic.len()
+            )));
+        }
         if starts.len() != self.free_starts.len() {
             return Err(StudyError::Certificate(format!(
                 "{} starts for {} generators that need one",
@@ -333,6 +337,10 @@ impl Translated {
             if let Some(ramp) = &mut parts.generators[*position].ramp {
                 ramp.initial = Watts(*start);
             }
+        }
+        for (position, energy) in self.cyclic.iter().zip(energies) {
+            let storage = &mut parts.storages[*position];
+            (storage.initial_uwh, storage.final_min_uwh) = (*energy, *energy);
         }
         Horizon::new(parts).map_err(StudyError::Limits)
     }

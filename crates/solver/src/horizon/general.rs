@@ -5,6 +5,7 @@
 //! interval, or resource by resource where there are more resources than intervals.
 
 pub(super) mod elastic;
+pub(super) mod open;
 mod program;
 mod sparse;
 

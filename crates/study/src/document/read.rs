@@ -148,8 +148,6 @@ pub(super) struct StorageText {
     pub(super) wear_per_kwh: f64,
     #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub(super) cyclic: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) inflow_w: Option<SeriesText>,
 }
 
 const fn one() -> f64 {
@@ -201,7 +199,7 @@ pub fn parse(text: &str, folder: Option<&Path>) -> Result<Study, StudyError> {
         carbon_repeats: document.horizon.carbon_repeats,
         loads: reader.each(document.loads, Reader::load)?,
         generators: reader.each(document.generators, Reader::generator)?,
-        storages: reader.each(document.storages, Reader::storage)?,
+        storages: document.storages.into_iter().map(Reader::storage).collect(),
         tie: document.tie.map(|tie| reader.tie(tie)).transpose()?,
         reserve_w: document
             .reserve
@@ -339,10 +337,8 @@ impl Reader<'_> {
         })
     }
 
-    fn storage(&self, text: StorageText) -> Result<Storage, StudyError> {
-        let inflow_w =
-            text.inflow_w.as_ref().map(|inflow| self.series(&text.name, inflow)).transpose()?;
-        Ok(Storage {
+    fn storage(text: StorageText) -> Storage {
+        Storage {
             name: text.name,
             class: text.class,
             charge_max_w: text.charge_max_w,
@@ -354,9 +350,8 @@ impl Reader<'_> {
             initial_wh: text.initial_wh,
             final_min_wh: text.final_min_wh,
             is_cyclic: text.cyclic,
-            inflow_w,
             wear_per_kwh: text.wear_per_kwh,
-        })
+        }
     }
 
     fn tie(&self, text: TieText) -> Result<Tie, StudyError> {

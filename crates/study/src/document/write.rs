@@ -92,7 +92,6 @@ fn storage(storage: &Storage) -> StorageText {
         loss_share_per_interval: storage.loss_share,
         wear_per_kwh: storage.wear_per_kwh,
         cyclic: storage.is_cyclic,
-        inflow_w: storage.inflow_w.as_ref().map(|inflow| SeriesText::of(inflow)),
     }
 }
 

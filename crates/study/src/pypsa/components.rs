@@ -59,20 +59,18 @@ impl Folder {
         if lowest > 0.0 {
             return Err(row.unsupported("p_min_pu", format!("p_min_pu = {lowest}, above 0,")));
         }
-        let inflow = self.values("storage_units", row, "inflow", 0.0)?;
-        let is_fed = inflow.iter().any(|inflow| *inflow != 0.0);
         let is_cyclic = row.is("cyclic_state_of_charge", false)?;
-        Ok(Storage {
+        let storage = Storage {
             charge_max_w: -lowest * nominal * MEGA,
             discharge_max_w: highest * nominal * MEGA,
             charge_efficiency: row.number("efficiency_store", 1.0)?,
             discharge_efficiency: row.number("efficiency_dispatch", 1.0)?,
             capacity_wh: nominal * row.number("max_hours", 1.0)? * MEGA,
             is_cyclic,
-            inflow_w: is_fed.then(|| inflow.iter().map(|inflow| inflow * MEGA).collect()),
             wear_per_kwh: row.number("marginal_cost", 0.0)? / 1e3,
             ..self.stored(row, (is_cyclic, "state_of_charge_initial"))?
-        })
+        };
+        kept(row, "state_of_charge_initial", storage)
     }
 
     /// A store moves any power: the most it can move in an interval is all it holds.
@@ -81,13 +79,14 @@ impl Folder {
         let capacity = nominal * row.number("e_max_pu", 1.0)? * MEGA;
         let is_cyclic = row.is("e_cyclic", false)?;
         let power = capacity / self.snapshots.stores;
-        Ok(Storage {
+        let storage = Storage {
             charge_max_w: power,
             discharge_max_w: power,
             capacity_wh: capacity,
             is_cyclic,
             ..self.stored(row, (is_cyclic, "e_initial"))?
-        })
+        };
+        kept(row, "e_initial", storage)
     }
 
     /// What storage units and stores have in common.
@@ -121,10 +120,19 @@ impl Folder {
             initial_wh: initial * MEGA,
             final_min_wh: 0.0,
             is_cyclic: false,
-            inflow_w: None,
             wear_per_kwh: 0.0,
         })
     }
+}
+
+/// Refuses an initial energy that a full storage would not have after a first interval's loss.
+fn kept(row: Component<'_>, column: &str, storage: Storage) -> Result<Storage, StudyError> {
+    let most = storage.capacity_wh * (1.0 - storage.loss_share);
+    if storage.initial_wh <= storage.capacity_wh || storage.capacity_wh == 0.0 {
+        return Ok(storage);
+    }
+    let what = format!("more than {} MWh, what a full storage keeps over a snapshot,", most / MEGA);
+    Err(row.unsupported(column, what))
 }
 
 /// PyPSA's rule: per snapshot, whatever its weight; the first is free unless `p_init` says what was before.

@@ -18,12 +18,12 @@ fn said(study: &Study, text: &str) -> String {
 
 #[test]
 fn a_written_answer_is_verified_from_files_alone() {
-    for name in ["campus-day", "capped", "tariff"] {
+    for name in ["campus-day", "capped", "cyclic", "tariff"] {
         let study = imported(name);
         let (translated, answer) = solved(&study);
-        let text = certificate::write(&study, &translated, &answer.answer);
+        let text = certificate::write(&study, &translated, &answer.claim());
         assert!(certificate::is_certificate(&text));
-        assert_eq!(certificate::read(&text, &study, &translated).unwrap(), answer.answer);
+        assert_eq!(certificate::read(&text, &study, &translated).unwrap(), answer.claim());
         assert_eq!(said(&study, &text), "verified", "{name}");
         // The document made of the folder is the same study.
         let again = document::parse(&document::write(&study), None).unwrap();
@@ -36,7 +36,7 @@ fn every_tampering_is_refused() {
     let study = document::parse(SMALL, None).unwrap();
     let (translated, answer) = solved(&study);
     let sound: Value =
-        serde_json::from_str(&certificate::write(&study, &translated, &answer.answer)).unwrap();
+        serde_json::from_str(&certificate::write(&study, &translated, &answer.claim())).unwrap();
     let rows: [(&str, Value, &str); 9] = [
         (
             "/generators/0/power/1",
@@ -76,11 +76,39 @@ fn every_tampering_is_refused() {
 fn a_free_first_interval_has_no_multiplier() {
     let study = imported("campus-day");
     let (translated, answer) = solved(&study);
-    let mut cheating = answer.answer.clone();
-    cheating.certificate.ramp[1][0] = 1;
+    let mut cheating = answer.claim();
+    cheating.exact.certificate.ramp[1][0] = 1;
     let error = verify(&translated, &cheating).unwrap_err().to_string();
     assert_eq!(
         error,
         "generator 1 has a multiplier on a ramp into the first interval, which is free"
     );
+}
+
+#[test]
+fn a_cycles_energy_cannot_be_invented() {
+    let study = imported("cyclic");
+    let (translated, answer) = solved(&study);
+    let sound: Value =
+        serde_json::from_str(&certificate::write(&study, &translated, &answer.claim())).unwrap();
+    let tampered = |pointer: &str, value: Value| {
+        let mut tampered = sound.clone();
+        *tampered.pointer_mut(pointer).unwrap() = value;
+        said(&study, &tampered.to_string())
+    };
+    let begin = sound["storages"][0]["cycle"].as_i64().unwrap();
+    assert!(begin >= 0);
+    // It would end below where it began.
+    let more = tampered("/storages/0/cycle", json!(begin + 50_000_000_000i64));
+    assert!(more.starts_with("rule K6: storage 0 holds "), "{more}");
+    assert_eq!(
+        tampered("/storages/0/cycle", Value::Null),
+        "its cyclic storages are not those of the study: 1 where 0 stands"
+    );
+    // Valuing what it begins with above what it ends with proves nothing: the bound falls as far.
+    let mut claimed = answer.claim();
+    claimed.exact.certificate.energy[0][0] += 1_000_000;
+    if let Ok((_, verified)) = verify(&translated, &claimed) {
+        assert!(verified.bound <= answer.verified.cost);
+    }
 }

@@ -5,7 +5,7 @@ use gridaccord_study::{document, translate};
 
 #[test]
 fn folders_survive_the_way_through_a_document() {
-    for name in ["campus-day", "capped", "tariff", "reservoir"] {
+    for name in ["campus-day", "capped", "tariff", "cyclic"] {
         let study = imported(name);
         let text = document::write(&study);
         assert!(document::is_study(&text));

@@ -145,6 +145,7 @@ fn columns_must_stay_at_their_default() {
         ("generators.csv", "e_sum_max", "5", "roof"),
         ("storage_units.csv", "p_nom_extendable", "True", "battery"),
         ("storage_units.csv", "state_of_charge_set", "0.1", "battery"),
+        ("storage_units.csv", "inflow", "0.1", "battery"),
         ("storage_units.csv", "spill_cost", "1", "battery"),
         ("storage_units.csv", "marginal_cost_storage", "1", "battery"),
         ("loads.csv", "sign", "1.0", "halls"),
