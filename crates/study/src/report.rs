@@ -32,6 +32,8 @@ struct Data<'a> {
 struct Band {
     name: String,
     kind: &'static str,
+    /// Its class, which decides the colour.
+    class: String,
     values: Vec<f64>,
 }
 
@@ -42,6 +44,7 @@ pub fn html(study: &Study, dispatch: &Dispatch, summary: &Summary) -> String {
     let stored = rows().filter(|row| !row.stored_wh.is_empty()).map(|row| Band {
         name: row.name.clone(),
         kind: "storage",
+        class: row.class.clone().unwrap_or_default(),
         values: row.stored_wh.clone(),
     });
     let data = Data {
@@ -92,6 +95,7 @@ fn bands(rows: &[Row]) -> Vec<Band> {
             row.name.clone()
         },
         kind: row.kind.as_str(),
+        class: row.class.clone().unwrap_or_default(),
         values: row.power_w.clone(),
     });
     if rows.len() <= BANDS_MAX {
@@ -125,6 +129,7 @@ fn few(mut bands: Vec<Band>) -> Vec<Band> {
     let mut sum = Band {
         name: format!("{} others", others.len()),
         kind: "generator",
+        class: String::new(),
         values: vec![0.0; others[0].values.len()],
     };
     others.iter().for_each(|band| add(&mut sum.values, &band.values));
@@ -221,7 +226,12 @@ mod tests {
     use super::*;
 
     fn band(name: &str, value: f64) -> Band {
-        Band { name: name.to_owned(), kind: "generator", values: vec![value; 2] }
+        Band {
+            name: name.to_owned(),
+            kind: "generator",
+            class: String::new(),
+            values: vec![value; 2],
+        }
     }
 
     #[test]

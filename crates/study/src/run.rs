@@ -248,8 +248,10 @@ impl Search<'_> {
     fn open(&mut self) -> Result<(), End> {
         let Translated { horizon, cyclic, free_starts, .. } = self.translated;
         let ends = OpenEnds { cyclic, free: free_starts };
-        let found = propose_open(horizon, &ends)
-            .map_err(|refusal| End::Stopped(stopped(StopReason::NotConverged, refusal)))?;
+        let found = propose_open(horizon, &ends).map_err(|refusal| {
+            let reason = refusal.map_or(StopReason::TooLarge, |_| StopReason::NoWholeWatts);
+            End::Stopped(stopped(reason, refusal))
+        })?;
         let storages = &found.horizon.parts().storages;
         let energies = cyclic.iter().map(|number| storages[*number].initial_uwh).collect();
         self.reason = (!found.converged).then_some(GapReason::NotConverged);

@@ -43,7 +43,7 @@ const PURE: [(&str, &[&str]); 4] = [
 ];
 
 /// Crates in the order of the layout: each may use those before it only.
-const LAYERS: [&str; 13] = [
+const LAYERS: [&str; 14] = [
     "gridaccord-model",
     "gridaccord-dispatch",
     "gridaccord-sealed",

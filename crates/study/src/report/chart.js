@@ -13,7 +13,7 @@
     used.add(free);
     return free;
   };
-  data.bands.forEach((band, position) => { band.colour = colour(band.name, band.kind, position); });
+  data.bands.forEach((band, position) => { band.colour = colour(`${band.name} ${band.class}`, band.kind, position); });
   const known = new Map(data.bands.map((band) => [band.name, band.colour]));
   data.stored.forEach((band, position) => { band.colour = known.get(band.name) || colours[position % colours.length]; });
 
@@ -123,12 +123,14 @@
     if (low < 0) low -= pad;
     const y = (value) => top + (high - value) / (high - low) * (height - top - bottom);
     self.y = y;
-    for (const tick of ticks(low / factor, high / factor, Math.max(3, height / 55))) {
+    for (const tick of ticks(low / factor, high / factor, Math.max(4, height / 48))) {
       const at = y(tick * factor);
       make(svg, "line", { x1: left, x2: self.width - right, y1: at, y2: at, class: tick === 0 ? "zero" : "grid" });
       make(svg, "text", { x: left - 8, y: at + 4, "text-anchor": "end" }, shown(tick));
     }
-    const every = Math.max(1, Math.round((to - from) / Math.max(2, Math.floor(self.width / 130))));
+    // Labels at steps that divide hours and days, where intervals do.
+    const wanted = (to - from) / Math.max(2, Math.floor(self.width / 90));
+    const every = [1, 2, 3, 4, 6, 8, 12, 24, 36, 48, 72, 96, 144, 288, 576].find((step) => step >= wanted) || Math.ceil(wanted);
     for (let i = Math.ceil(first / every) * every; i < last; i += every)
       make(svg, "text", { x: self.x(i), y: height - 6, "text-anchor": "start" }, short(data.labels[i]));
     const clip = `clip${charts.indexOf(self)}`;
