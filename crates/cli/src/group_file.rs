@@ -1,7 +1,7 @@
 //! `group.pub`: the chain's id and its validators' group key. Whoever holds it can check every proof of the chain.
 
-use crate::key_file::{hex, unhex};
 use anyhow::{Context as _, Result};
+use gridaccord_custody::hex;
 use gridaccord_ledger::{Digest, Group};
 use gridaccord_model::codec::Blob;
 use serde::{Deserialize, Serialize};
@@ -31,7 +31,7 @@ pub(crate) fn read(path: &Path) -> Result<GroupFile> {
     let file: GroupText = toml::from_str(&text)
         .with_context(|| format!("{shown} is not a file of a group's public key"))?;
     let bytes = |field: &str, text: &str| {
-        unhex(text).with_context(|| format!("{shown}: {field} is not hexadecimal"))
+        hex::decode(text).with_context(|| format!("{shown}: {field} is not hexadecimal"))
     };
     let sized = |field, count| format!("{shown}: {field} must have {count} hexadecimal digits");
     let chain = <[u8; 32]>::try_from(bytes("chain_hex", &file.chain_hex)?)
@@ -49,9 +49,9 @@ pub(crate) fn read(path: &Path) -> Result<GroupFile> {
 /// Writes the file.
 pub(crate) fn write(path: &Path, chain: &Digest, group: &Group) -> Result<()> {
     let file = GroupText {
-        chain_hex: hex(&chain.0),
-        key_hex: hex(&group.key),
-        polynomial_hex: hex(&group.polynomial),
+        chain_hex: hex::encode(&chain.0),
+        key_hex: hex::encode(&group.key),
+        polynomial_hex: hex::encode(&group.polynomial),
     };
     let text = toml::to_string(&file).expect("three plain fields");
     fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))

@@ -3,11 +3,11 @@
 use crate::{
     demo::GENESIS_FILE,
     group_file::{self, GROUP_FILE},
-    key_file::hex,
 };
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, Subcommand};
 use commonware_codec::DecodeExt as _;
+use gridaccord_custody::hex;
 use gridaccord_engine::{Chain, replay};
 use gridaccord_ledger::Genesis;
 use gridaccord_node::Journal;
@@ -40,7 +40,7 @@ pub(crate) fn run(command: &LedgerCommand) -> Result<ExitCode> {
     let LedgerCommand::Verify(args) = command;
     let directory = args.data_dir.as_path();
     let chain = read_chain(directory)?;
-    println!("chain {} ({:?})", hex(&chain.id().0), chain.genesis().label.to_string());
+    println!("chain {} ({:?})", hex::encode(&chain.id().0), chain.genesis().label.to_string());
     let mut sound = true;
     for node in nodes(directory, args.node.as_deref())? {
         sound &= verify(directory, &node, &chain)?;
@@ -94,7 +94,7 @@ fn verify(directory: &Path, node: &str, chain: &Chain) -> Result<bool> {
         replayed.blocks,
         replayed.certificates,
         journal.over(),
-        hex(&replayed.state_root.0),
+        hex::encode(&replayed.state_root.0),
     );
     if journal.sum().0 != 0 {
         println!("{node}: settlements sum to {} instead of 0", journal.sum());

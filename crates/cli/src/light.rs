@@ -115,7 +115,8 @@ async fn ask(api: &str, group: &GroupFile, path: &str) -> Result<(Answer, Names)
     let key: Key = parse_key(path, &names)
         .with_context(|| format!("{path:?} names no record; a key is one of: {KEY_FORMS}"))?;
     let view = client.proof(path).await?;
-    let bytes = crate::key_file::unhex(&view.proof).context("its proof is not hexadecimal")?;
+    let bytes =
+        gridaccord_custody::hex::decode(&view.proof).context("its proof is not hexadecimal")?;
     let started = Instant::now();
     let proof = LightProof::from_bytes(&bytes)?;
     let proven = light::verify(&group.group.key, &group.chain, &proof)?;

@@ -1,5 +1,7 @@
 //! The `gridaccord` command: parse, wire, run, print.
 
+mod backup;
+mod bench_network;
 mod bench_rivals;
 mod bench_sealed;
 mod bill;
@@ -8,10 +10,11 @@ mod completions;
 mod convert;
 mod demo;
 mod explain;
+mod genesis;
 mod group_file;
 mod guard;
 mod input;
-mod key_file;
+mod keys;
 mod ledger;
 mod light;
 mod remote;
@@ -53,6 +56,14 @@ enum Command {
     Wager(submit::WagerCommand),
     Run(run::RunArgs),
     Status(status::StatusArgs),
+    /// Make and look at keys.
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
+    /// Agree on what a chain starts from.
+    #[command(subcommand)]
+    Genesis(genesis::GenesisCommand),
+    Backup(backup::BackupArgs),
+    Restore(backup::RestoreArgs),
     Light(light::LightArgs),
     /// Look into a chain's log.
     #[command(subcommand)]
@@ -74,6 +85,9 @@ enum Command {
 enum BenchCommand {
     /// Time every step of a sealed gate and of a month's bills, beside its goal.
     Sealed(bench_sealed::BenchSealedArgs),
+    Network(bench_network::BenchNetworkArgs),
+    #[command(hide = true)]
+    NetworkNode(bench_network::BenchNodeArgs),
 }
 
 fn main() -> ExitCode {
@@ -94,6 +108,10 @@ fn main() -> ExitCode {
         Command::Wager(command) => submit::wager(&command),
         Command::Run(args) => run::run(&args),
         Command::Status(args) => status::run(&args),
+        Command::Keys(command) => keys::run(&command),
+        Command::Genesis(command) => genesis::run(&command),
+        Command::Backup(args) => backup::create(&args),
+        Command::Restore(args) => backup::restore(&args),
         Command::Light(args) => light::run(&args),
         Command::Ledger(command) => ledger::run(&command),
         Command::Sim(command) => sim::run(&command),
@@ -102,6 +120,8 @@ fn main() -> ExitCode {
         Command::Bench(BenchCommand::Sealed(args)) => {
             bench_sealed::run(&args).map(|()| ExitCode::SUCCESS)
         }
+        Command::Bench(BenchCommand::Network(args)) => bench_network::run(&args),
+        Command::Bench(BenchCommand::NetworkNode(args)) => bench_network::run_node(&args),
         Command::Completions(args) => completions::run(&args),
     };
     result.unwrap_or_else(|error| {

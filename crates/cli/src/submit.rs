@@ -1,15 +1,17 @@
 //! `gridaccord offer|need|wager submit`: one command, signed here, handed to a node.
 
 use crate::{
-    key_file,
+    keys,
     remote::{RemoteNode, block_on},
 };
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, Subcommand};
+use commonware_cryptography::Signer as _;
 use gridaccord_api::view::command::SubmittedStatus;
-use gridaccord_ledger::{Command, SignedCommand};
+use gridaccord_custody::{hex, keys::OwnedKey};
+use gridaccord_ledger::{Command, Genesis, SignedCommand};
 use gridaccord_model::{
-    Block, CostCurve, GateId, Need, Offer, Price, Tier, Watts, codec::Bounded,
+    Block, CostCurve, GateId, MemberId, Need, Offer, Price, Tier, Watts, codec::Bounded,
     offer::LINEAR_PER_PRICE,
 };
 use std::{path::PathBuf, process::ExitCode, time::Duration};
@@ -19,9 +21,9 @@ use std::{path::PathBuf, process::ExitCode, time::Duration};
 pub(crate) struct Signer {
     #[command(flatten)]
     node: RemoteNode,
-    /// The member's key file.
+    /// The member's key file [default: the key in GRIDACCORD_MEMBER_KEY].
     #[arg(long, value_name = "FILE")]
-    key: PathBuf,
+    key: Option<PathBuf>,
     /// Number of the gate.
     #[arg(long, value_name = "N")]
     gate: u64,
@@ -178,13 +180,30 @@ fn block(text: &str) -> Result<Block, String> {
     Ok(Block { power: Watts(power), price: Price(price) })
 }
 
+/// Name of the key's owner: from its file, or the member that genesis gives that key.
+fn whose(owned: &OwnedKey, genesis: &Genesis) -> Result<String> {
+    if let Some(name) = &owned.name {
+        return Ok(name.to_string());
+    }
+    let public = owned.key.public_key();
+    let member = genesis.members.iter().find(|member| member.key == public);
+    let member = member.context("the key belongs to no member of this chain")?;
+    Ok(member.name.to_string())
+}
+
 fn submit(signer: &Signer, command: Command) -> Result<ExitCode> {
-    let file = key_file::read(&signer.key)?;
+    let owned = keys::member(signer.key.as_deref())?;
     let client = signer.node.client()?;
     block_on(async {
-        let chain = client.genesis().await?.chain_id();
-        let member = client.member(&file.member.0.to_string()).await?;
-        let signed = SignedCommand::sign(&chain, &file.key, file.member, member.nonce, command);
+        let genesis = client.genesis().await?;
+        let member = client.member(&whose(&owned, &genesis)?).await?;
+        let name = &member.member.name;
+        if member.key != hex::encode(owned.key.public_key().as_ref()) {
+            bail!("{name} signs with another key on this chain: is this its newest key file?");
+        }
+        let id = MemberId(member.member.id);
+        let signed =
+            SignedCommand::sign(&genesis.chain_id(), &owned.key, id, member.nonce, command);
         let wait = Duration::from_millis(signer.wait_ms);
         let taken =
             client.submit(&signed, Some(wait)).await.map_err(|error| match error.rule() {

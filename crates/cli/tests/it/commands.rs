@@ -2,7 +2,7 @@
 
 use crate::run::{alone, assert_refuses, gridaccord, text};
 use serde_json::Value;
-use std::{fs, net::TcpListener, path::Path};
+use std::{fs, net::TcpListener, os::unix::fs::PermissionsExt as _, path::Path};
 
 const DECENTRALIZED: &str =
     concat!(env!("CARGO_MANIFEST_DIR"), "/../../scenarios/decentralized-dispatch.toml");
@@ -123,14 +123,25 @@ fn bad_key_files_say_what_is_wrong_and_nothing_secret() {
             part,
         );
     };
-    submit("cannot read key file");
+    submit("cannot read");
     let secret = "ab".repeat(16);
-    fs::write(&path, format!("member = 1\nname = \"x\"\nsecret_key_hex = \"{secret}\"\n")).unwrap();
-    submit("64 hexadecimal digits");
-    fs::write(&path, format!("member = 1\nsecret = \"{secret}\"\n")).unwrap();
-    submit("and nothing else");
+    let write = |text: &str, mode| {
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let whole = format!("version = 1\nkind = \"member-key\"\nsecret_hex = \"{secret}\"\n");
+    write(&whole, 0o644);
+    submit(&format!("(mode 0644): chmod 600 {shown}"));
+    write(&whole, 0o600);
+    submit("a key has 32 bytes");
+    write(&whole.replace("secret_hex", "secret"), 0o600);
+    submit("line 3 is not what such a file has there");
     let output = gridaccord(&["wager", "submit", "--key", &shown, "--gate", "0", "--tokens", "5"]);
     assert!(!text(&output.stderr).contains(&secret));
+    assert_refuses(
+        &["wager", "submit", "--gate", "0", "--tokens", "5"],
+        "no member-key: name its file, or set GRIDACCORD_MEMBER_KEY",
+    );
 }
 
 #[test]
