@@ -385,7 +385,8 @@ impl<'a> Reader<'a> {
         let certificate = &self.solved.answer.certificate;
         let mut limits = Vec::new();
         let reserve = self.money(certificate.reserve[self.t]);
-        if reserve > self.nothing {
+        // Where nothing is required the multiplier is whatever the interior point left.
+        if reserve > self.nothing && self.parts().reserve[self.t].0 > 0 {
             limits.push(format!(
                 "reserve binds: one kW less of it would save {} per hour",
                 money(reserve)
