@@ -185,8 +185,8 @@ def pypsa(campus):
 
     def extra(n, snapshots):
         # What PyPSA has no attribute for: final energy, and carbon of the import by interval.
-        stored = n.model["StorageUnit-state_of_charge"]
         for b in campus.batteries:
+            stored = n.model["StorageUnit-state_of_charge"]
             n.model.add_constraints(stored.sel(name=b.name).isel(snapshot=-1) >= b.stored / 1e6)
         power = n.model["Generator-p"]
         emissions = sum(

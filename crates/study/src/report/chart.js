@@ -162,7 +162,8 @@
     }
     tip.replaceChildren();
     const heading = document.createElement("b");
-    heading.textContent = `${data.labels[interval]} (${interval})`;
+    const label = data.labels[interval];
+    heading.textContent = label === String(interval) ? `interval ${interval}` : `${label} (${interval})`;
     tip.append(heading);
     const rows = self.visible().filter((s) => !self.stacked || s.values[interval] !== 0);
     for (const s of (self.line() ? [self.line()] : []).concat(rows)) {
