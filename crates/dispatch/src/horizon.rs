@@ -8,16 +8,22 @@
 mod bound;
 mod carbon;
 mod check;
+mod codec;
+mod contingency;
 mod infeasible;
 mod lagrangian;
 mod limits;
+mod opportunity;
 mod verdict;
 
 pub use carbon::{Boundary, CarbonLimit, CarbonLimits, CarbonMultipliers};
 pub use check::{appraise, check, check_feasible};
+pub use codec::{HORIZON_ANSWER_SIZE_MAX, HORIZON_ANSWER_VALUES_MAX, HorizonCodecError};
+pub use contingency::Contingency;
 pub use infeasible::{HorizonInfeasible, check_infeasible};
-pub use lagrangian::{Coupling, pin};
+pub use lagrangian::pin;
 pub use limits::{HORIZON_INTERVALS_MAX, HORIZON_RESOURCES_MAX, HorizonError, MULTIPLIER_MAX};
+pub use opportunity::{LostOpportunity, lost_opportunity};
 pub use verdict::{HorizonRefusal, HorizonVerified};
 
 use gridaccord_model::{Price, Watts};
@@ -139,9 +145,11 @@ pub struct HorizonParts {
     pub shiftable: Vec<ShiftableLoad>,
     /// Caps on carbon.
     pub carbon: CarbonLimits,
+    /// N−1, beside the reserve.
+    pub contingency: Option<Contingency>,
 }
 
-/// A problem whose parts have passed rules H1–H9.
+/// A problem whose parts have passed rules H1–H8.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Horizon(HorizonParts);
 
@@ -149,7 +157,7 @@ impl Horizon {
     /// Checks the parts.
     ///
     /// # Errors
-    /// The first rule H1–H9 broken.
+    /// The first rule H1–H8 broken.
     pub fn new(parts: HorizonParts) -> Result<Self, HorizonError> {
         limits::check(&parts)?;
         Ok(Self(parts))
@@ -216,6 +224,10 @@ pub struct HorizonCertificate {
     pub energy: Vec<Vec<i64>>,
     /// φ: of each shiftable load's energy.
     pub shift: Vec<i64>,
+    /// ρ ≥ 0 of losing each source: generators, storages, then the tie if it may be lost; empty without N−1.
+    pub loss: Vec<Vec<i64>>,
+    /// θ ≥ 0: of each storage's energy lasting through a loss; empty without N−1.
+    pub hold: Vec<Vec<i64>>,
 }
 
 /// A dispatch and its proof.

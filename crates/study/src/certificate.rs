@@ -268,6 +268,7 @@ impl CertificateFile {
                 peak: self.peak,
                 ramp,
                 energy,
+                ..HorizonCertificate::default()
             },
         };
         Answer { exact, energies }

@@ -338,6 +338,9 @@ fn relaxation(study: &Study, translated: &Translated, relaxation: &Relaxation) -
         Limit::LeastPower => format!(
             "least powers exceed what demand and export take by {watts} W; lower them or export {watts} W more"
         ),
+        Limit::Contingency => format!(
+            "the loss of the largest source is {watts} W short of cover; let {watts} W more be shed"
+        ),
         Limit::Reserve => format!("reserve is {watts} W short"),
         Limit::Carbon(boundary) => {
             let kg = amount / scale.carbon_mass();

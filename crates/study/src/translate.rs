@@ -148,6 +148,7 @@ fn at(study: &Study, scale: Scale) -> Result<Translated, StudyError> {
         storages,
         shiftable,
         carbon: caps(study, &scale),
+        contingency: None,
     };
     let roundings = quantise.finish(ROUNDING_MAX)?;
     let horizon = Horizon::new(horizon).map_err(StudyError::Limits)?;

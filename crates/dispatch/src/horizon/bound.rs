@@ -6,8 +6,8 @@
 )]
 
 use super::{
-    Horizon, HorizonCertificate, carbon,
-    lagrangian::{self, SCALE_BITS, Term},
+    Horizon, HorizonCertificate, carbon, contingency,
+    lagrangian::{self, Coupling, SCALE_BITS, Term},
     limits::{
         DEMAND_CHARGE_MAX, DURATION_MAX_S, HORIZON_INTERVALS_MAX, HORIZON_RESOURCES_MAX,
         MULTIPLIER_MAX, POWER_MAX,
@@ -51,36 +51,35 @@ pub(super) fn bound(problem: &Horizon, certificate: &HorizonCertificate) -> Boun
         + 2;
     let mut sums =
         Sums { minimum: vec![0; problem.intervals()], supply: vec![(0, 0); problem.intervals()] };
+    let couplings: Vec<Coupling> =
+        (0..problem.intervals()).map(|interval| certificate.coupling(interval)).collect();
+    let mut rate = 0i128;
     for (number, generator) in parts.generators.iter().enumerate() {
-        for interval in 0..problem.intervals() {
-            let coupling = certificate.coupling(interval);
-            sums.add(
-                interval,
-                lagrangian::generator(generator, certificate, (number, interval), coupling),
-            );
+        rate += lagrangian::ramp_bound(generator, &certificate.ramp[number]);
+        for (interval, coupling) in couplings.iter().enumerate() {
+            let own = certificate.own(problem, number, generator, interval);
+            sums.add(interval, lagrangian::generator(generator, own, interval, *coupling));
         }
     }
     let mut whole = 0i128;
-    for (storage, energy) in parts.storages.iter().zip(&certificate.energy) {
-        whole += lagrangian::stored(storage, energy);
-        for (interval, energy) in energy.iter().enumerate() {
-            sums.add(
-                interval,
-                lagrangian::storage(storage, *energy, certificate.coupling(interval)),
-            );
+    for (number, storage) in parts.storages.iter().enumerate() {
+        let hold = certificate.hold.get(number).map_or(&[][..], Vec::as_slice);
+        whole += lagrangian::stored(storage, &certificate.energy[number], hold);
+        for (interval, coupling) in couplings.iter().enumerate() {
+            let own = certificate.own_store(problem, number, storage, interval);
+            sums.add(interval, lagrangian::storage(storage, own, *coupling));
         }
     }
-    let (mut rate, mut quanta) = (ramp_bound(problem, certificate), 0i128);
+    let mut quanta = 0i128;
     let mut unpinned = None;
-    for interval in 0..problem.intervals() {
-        let coupling = certificate.coupling(interval);
-        sums.add(interval, lagrangian::import(problem, interval, coupling));
-        sums.add(interval, lagrangian::export(problem, interval, coupling));
+    for (interval, coupling) in couplings.iter().copied().enumerate() {
+        sums.add(interval, lagrangian::import(problem, interval, coupling).term());
+        sums.add(interval, lagrangian::export(problem, interval, coupling).term());
         for tier in 0..parts.tiers.len() {
-            sums.add(interval, lagrangian::shed(problem, tier, interval, coupling));
+            sums.add(interval, lagrangian::shed(problem, tier, interval, coupling).term());
         }
         for (load, multiplier) in parts.shiftable.iter().zip(&certificate.shift) {
-            sums.add(interval, lagrangian::shift(load, *multiplier, interval, coupling));
+            sums.add(interval, lagrangian::shift(load, *multiplier, interval, coupling).term());
         }
         let demand = parts.demand[interval].0;
         let (supply, supply_below) = sums.supply[interval];
@@ -97,6 +96,7 @@ pub(super) fn bound(problem: &Horizon, certificate: &HorizonCertificate) -> Boun
     for (load, multiplier) in parts.shiftable.iter().zip(&certificate.shift) {
         rate -= i128::from(*multiplier) * i128::from(load.power_sum.0);
     }
+    rate += contingency::bound(problem, certificate);
     let duration = i128::from(parts.duration_s);
     let value = rate * duration
         + whole
@@ -118,21 +118,6 @@ impl Sums {
         self.supply[interval].0 += term.supply;
         self.supply[interval].1 += term.supply_below;
     }
-}
-
-/// Doubled cost per hour: −w⁺·up − w⁻·down, and the known power before the first interval.
-fn ramp_bound(problem: &Horizon, certificate: &HorizonCertificate) -> i128 {
-    let mut sum = 0i128;
-    for (generator, multipliers) in problem.parts().generators.iter().zip(&certificate.ramp) {
-        let Some(ramp) = generator.ramp else { continue };
-        let first = i128::from(multipliers.first().copied().unwrap_or(0));
-        sum -= first * i128::from(ramp.initial.0);
-        for multiplier in multipliers {
-            sum -= i128::from((*multiplier).max(0)) * i128::from(ramp.up.0);
-            sum -= i128::from((-multiplier).max(0)) * i128::from(ramp.down.0);
-        }
-    }
-    sum
 }
 
 /// Minimum over the peak m, from what was before to the largest limit: (charge − Δt·Σκ)·m − charge·m₀.

@@ -14,6 +14,7 @@ use super::{
     Horizon, HorizonAnswer, HorizonCertificate, HorizonSolution, Storage,
     bound::{bound, peak_cost},
     carbon::{self, Emitted},
+    contingency::{self, Losses},
     lagrangian::wide,
     limits::MULTIPLIER_MAX,
     verdict::{HorizonRefusal, HorizonVerified},
@@ -25,7 +26,7 @@ const PPB: i128 = 1_000_000_000;
 /// Checks an answer. `gap_ppb` is γ, the largest proven gap as a share of the turnover.
 ///
 /// # Errors
-/// The first rule K1–K11 and K13–K15 broken.
+/// The first rule K1–K11 and K13–K16 broken.
 pub fn check(
     problem: &Horizon,
     answer: &HorizonAnswer,
@@ -42,7 +43,7 @@ pub fn check(
 /// Checks everything but the size of the gap, which it states: what an answer is worth that is not good enough.
 ///
 /// # Errors
-/// The first rule K1–K10 and K13–K15 broken.
+/// The first rule K1–K10 and K13–K16 broken.
 pub fn appraise(
     problem: &Horizon,
     answer: &HorizonAnswer,
@@ -61,7 +62,7 @@ struct Examined {
 /// Checks a dispatch alone: that it keeps every limit, whatever it costs.
 ///
 /// # Errors
-/// The first rule broken of K1, K3–K9 and K13–K15.
+/// The first rule broken of K1, K3–K9 and K13–K16.
 pub fn check_feasible(problem: &Horizon, solution: &HorizonSolution) -> Result<(), HorizonRefusal> {
     check_shape(problem, solution)?;
     Tally::of(problem, solution)?.check_couplings(problem).map(|_| ())
@@ -135,6 +136,7 @@ pub(super) fn check_certificate_shape(
         ("ramp multipliers", ramps),
         ("carbon multipliers", carbon::has_shape(problem, certificate)),
         ("shift multipliers", certificate.shift.len() == parts.shiftable.len()),
+        ("loss multipliers", contingency::has_shape(problem, certificate)),
         (
             "energy multipliers",
             certificate.energy.len() == parts.storages.len()
@@ -166,23 +168,25 @@ pub(super) fn check_multipliers(
         ),
         ("ramps", certificate.ramp.iter().all(|list| any(list))),
         ("shiftable loads", any(&certificate.shift)),
+        ("losses", contingency::within_limits(problem, certificate)),
         ("stored energy", certificate.energy.iter().all(|list| any(list))),
     ];
     first_broken(&ranges).map_or(Ok(()), |name| Err(HorizonRefusal::Multiplier(name)))
 }
 
 /// Sums over resources, by interval; cost and turnover doubled, per hour.
-struct Tally {
+struct Tally<'a> {
     supply: Vec<i64>,
     reserved: Vec<i64>,
     cost: i128,
     turnover: i128,
     emitted: Emitted,
+    losses: Losses<'a>,
 }
 
-impl Tally {
-    fn of(problem: &Horizon, solution: &HorizonSolution) -> Result<Self, HorizonRefusal> {
-        let mut tally = Self::new(problem.intervals());
+impl<'a> Tally<'a> {
+    fn of(problem: &'a Horizon, solution: &HorizonSolution) -> Result<Self, HorizonRefusal> {
+        let mut tally = Self::new(problem);
         tally.generators(problem, solution)?;
         tally.storages(problem, solution)?;
         tally.tie(problem, solution)?;
@@ -191,13 +195,15 @@ impl Tally {
         Ok(tally)
     }
 
-    fn new(intervals: usize) -> Self {
+    fn new(problem: &'a Horizon) -> Self {
+        let intervals = problem.intervals();
         Self {
             supply: vec![0; intervals],
             reserved: vec![0; intervals],
             cost: 0,
             turnover: 0,
             emitted: Emitted::new(intervals),
+            losses: Losses::new(problem),
         }
     }
 
@@ -243,6 +249,7 @@ impl Tally {
                     generator.embodied_mg_per_kwh,
                     power.0,
                 );
+                self.losses.generator(generator, interval, power.0);
                 self.pay(
                     wide(generator.quadratic, power.0 * power.0)
                         + wide(2 * generator.linear, power.0),
@@ -283,6 +290,7 @@ impl Tally {
                 self.supply[interval] += discharge.0 - charge.0;
                 self.reserved[interval] += discharge.0 - charge.0;
                 self.emitted.add(interval, 0, storage.embodied_mg_per_kwh, discharge.0);
+                self.losses.storage(storage, interval, discharge.0 - charge.0, stored);
                 self.pay(wide(2 * storage.wear, discharge.0));
             }
         }
@@ -299,6 +307,7 @@ impl Tally {
                 return Err(HorizonRefusal::OutsideBounds { part: "tie", number: 0, interval });
             }
             self.supply[interval] += import.0 - export.0;
+            self.losses.tie(interval, import.0, tie.import_max[interval].0);
             let carbon = (tie.carbon_mg_per_kwh[interval], tie.embodied_mg_per_kwh[interval]);
             self.emitted.add(interval, carbon.0, carbon.1, import.0);
             self.pay(i128::from(2_000 * tie.tariff[interval].0) * i128::from(import.0));
@@ -348,7 +357,7 @@ impl Tally {
         Ok(())
     }
 
-    /// Balance, reserve and carbon; returns the carbon.
+    /// Balance, reserve, N−1 and carbon; returns the carbon.
     fn check_couplings(&self, problem: &Horizon) -> Result<[CarbonMg; 2], HorizonRefusal> {
         for interval in 0..problem.intervals() {
             let excess = self.supply[interval] - problem.parts().demand[interval].0;
@@ -360,6 +369,7 @@ impl Tally {
                 return Err(HorizonRefusal::Reserve { interval, short: Watts(short) });
             }
         }
+        self.losses.check()?;
         self.emitted.check(problem)
     }
 }

@@ -1,4 +1,4 @@
-//! Rules H1–H9: shapes and sizes with which no sum of the check leaves its type.
+//! Rules H1–H8: shapes and sizes with which no sum of the check leaves its type.
 
 use super::{CarbonLimits, Generator, HorizonParts, ShiftableLoad, Storage, Tie};
 use gridaccord_model::Watts;
@@ -100,7 +100,12 @@ pub(super) fn check(parts: &HorizonParts) -> Result<(), HorizonError> {
         }
     }
     check_carbon(intervals, &parts.carbon)?;
-    check_shiftable(intervals, &parts.shiftable)
+    check_shiftable(intervals, &parts.shiftable)?;
+    parts.contingency.as_ref().map_or(Ok(()), |contingency| {
+        let part = "a contingency";
+        powers(part, "shedding", intervals, &contingency.shed)?;
+        within(part, "time to hold", contingency.hold_s.into(), 1, DURATION_MAX_S.into())
+    })
 }
 
 fn check_carbon(intervals: usize, limits: &CarbonLimits) -> Result<(), HorizonError> {

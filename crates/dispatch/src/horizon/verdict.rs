@@ -144,6 +144,14 @@ pub enum HorizonRefusal {
         /// Sum of its powers.
         sum: Watts,
     } = 15,
+    /// Rule K16.
+    #[error("the loss of the largest source is short of cover by {short} in interval {interval}")]
+    Contingency {
+        /// Where.
+        interval: usize,
+        /// By how much.
+        short: Watts,
+    } = 16,
 }
 
 impl HorizonRefusal {
@@ -166,6 +174,7 @@ impl HorizonRefusal {
             Self::CarbonInterval { .. } => 13,
             Self::CarbonExcess { .. } => 14,
             Self::Shifted { .. } => 15,
+            Self::Contingency { .. } => 16,
         }
     }
 }

@@ -1,8 +1,8 @@
 //! The parts of a horizon: one row per rule, and the store's arithmetic.
 
 use gridaccord_dispatch::horizon::{
-    CarbonLimits, Generator, Horizon, HorizonError, HorizonParts, Ramp, ShedTier, ShiftableLoad,
-    Storage, Tie,
+    CarbonLimits, Contingency, Generator, Horizon, HorizonError, HorizonParts, Ramp, ShedTier,
+    ShiftableLoad, Storage, Tie,
 };
 use gridaccord_model::{CarbonMg, Price, Watts};
 
@@ -35,6 +35,7 @@ fn parts() -> HorizonParts {
         storages: vec![STORE],
         shiftable: vec![ShiftableLoad { power_max: two(50), power_sum: Watts(80) }],
         carbon: CarbonLimits::default(),
+        contingency: Some(Contingency { hold_s: 900, is_tie_lost: true, shed: two(0) }),
     }
 }
 
@@ -56,7 +57,7 @@ fn every_rule_has_its_refusal() {
     Horizon::new(parts()).unwrap();
     let out = |part, field| HorizonError::OutOfRange { part, field };
     type Change = fn(&mut HorizonParts);
-    let rows: [(Change, HorizonError); 22] = [
+    let rows: [(Change, HorizonError); 24] = [
         (|parts| parts.demand.clear(), HorizonError::IntervalCount(0)),
         (|parts| parts.duration_s = 0, HorizonError::DurationOutOfRange(0)),
         (|parts| parts.storages = vec![STORE; 4_096], HorizonError::TooManyResources(4_099)),
@@ -90,6 +91,14 @@ fn every_rule_has_its_refusal() {
             out("a carbon cap", "excess"),
         ),
         (|parts| parts.tie.embodied_mg_per_kwh[0] = 1 << 21, out("the tie", "carbon")),
+        (
+            |parts| parts.contingency.as_mut().unwrap().hold_s = 0,
+            out("a contingency", "time to hold"),
+        ),
+        (
+            |parts| parts.contingency.as_mut().unwrap().shed.clear(),
+            HorizonError::SeriesLength { part: "a contingency" },
+        ),
         (|parts| parts.shiftable[0].power_sum = Watts(101), HorizonError::WindowTooShort(0)),
     ];
     for (change, expected) in rows {

@@ -13,6 +13,8 @@ pub enum Limit {
     LeastPower,
     /// The spinning reserve.
     Reserve,
+    /// N−1: what the others can add if the largest source is lost.
+    Contingency,
     /// The cap on carbon within a boundary, of an interval or of the horizon.
     Carbon(Boundary),
     /// The ramp limit of a generator.
@@ -62,6 +64,10 @@ impl fmt::Display for Relaxation {
             Limit::Reserve => {
                 write!(f, "reserve is {amount} W short; require {amount} W less")
             }
+            Limit::Contingency => write!(
+                f,
+                "the loss of the largest source is {amount} W short of cover; let {amount} W more be shed"
+            ),
             Limit::Carbon(boundary) => write!(
                 f,
                 "the cap on {boundary} carbon is {amount} mg too low; raise it by {amount} mg"
@@ -107,6 +113,11 @@ pub(super) fn relaxed(problem: &Horizon, relaxations: &[Relaxation]) -> Option<H
             Limit::Demand => parts.demand[t].0 -= amount,
             Limit::LeastPower => parts.demand[t].0 += amount,
             Limit::Reserve => parts.reserve[t].0 = (parts.reserve[t].0 - amount).max(0),
+            Limit::Contingency => {
+                if let Some(contingency) = &mut parts.contingency {
+                    contingency.shed[t].0 += amount;
+                }
+            }
             Limit::Carbon(boundary) => {
                 let limit = match boundary {
                     Boundary::Operating => &mut parts.carbon.operating,

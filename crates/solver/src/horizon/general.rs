@@ -5,6 +5,7 @@
 //! interval, or resource by resource where there are more resources than intervals.
 
 pub(super) mod elastic;
+mod losses;
 pub(super) mod open;
 mod program;
 mod sparse;
@@ -15,6 +16,7 @@ use super::{
 };
 use gridaccord_dispatch::horizon::{Boundary, Generator, Horizon, ShiftableLoad, Storage};
 use gridaccord_model::CarbonMg;
+use losses::Losses;
 use program::{Column, Key, Program, Row};
 
 /// What a generator's unknowns are called in the program.
@@ -60,6 +62,7 @@ struct Model {
     shift: Vec<Vec<u32>>,
     /// Rows of shiftable energy.
     shift_energy: Vec<u32>,
+    losses: Losses,
 }
 
 /// The optimum in floating point, and whether the iteration converged; `None` where the problem is too large.
@@ -106,7 +109,8 @@ impl Model {
             model.shed.push(shed);
         }
         parts.shiftable.iter().for_each(|load| model.add_shiftable(load));
-        model.add_tie(problem);
+        let import = model.add_tie(problem);
+        losses::add(&mut model, problem, &import, margin);
         model
     }
 
@@ -283,7 +287,8 @@ impl Model {
         self.storages.push(index);
     }
 
-    fn add_tie(&mut self, problem: &Horizon) {
+    /// Returns the columns of import.
+    fn add_tie(&mut self, problem: &Horizon) -> Vec<u32> {
         let parts = problem.parts();
         let tie = &parts.tie;
         let import = self.supply(&powers(&tie.import_max), |t| tie.tariff[t].0 as f64 * 1e-3);
@@ -311,6 +316,7 @@ impl Model {
                 self.peak.push(row);
             }
         }
+        import
     }
 
     fn point(&self, problem: &Horizon, solved: &program::Solved) -> Point {
@@ -340,6 +346,8 @@ impl Model {
             energy: self.storages.iter().map(|index| y(&index.energy)).collect(),
             shift: self.shift.iter().map(x).collect(),
             shift_value: y(&self.shift_energy),
+            loss: self.losses.loss.iter().map(y).collect(),
+            hold: self.losses.hold.iter().map(y).collect(),
         }
     }
 }

@@ -27,6 +27,9 @@ pub(super) struct Point {
     pub(super) shift: Vec<Vec<f64>>,
     /// φ.
     pub(super) shift_value: Vec<f64>,
+    /// ρ of losing each source, and θ; empty without N−1.
+    pub(super) loss: Vec<Vec<f64>>,
+    pub(super) hold: Vec<Vec<f64>>,
 }
 
 /// Multipliers of the caps on carbon within one boundary.
@@ -89,11 +92,11 @@ impl Point {
 
     /// Multipliers as large as a certificate may state: a proof of infeasibility has no size of its own.
     pub(super) fn enlarge(&mut self, largest: f64) {
-        let Self { price, reserve, peak, ramp, energy, shift_value, carbon, .. } = self;
+        let Self { price, reserve, peak, ramp, energy, shift_value, carbon, loss, hold, .. } = self;
         let caps = carbon
             .iter_mut()
             .flat_map(|cap| cap.interval.iter_mut().chain([&mut cap.horizon, &mut cap.excess]));
-        let nested = ramp.iter_mut().chain(energy).flatten();
+        let nested = ramp.iter_mut().chain(energy).chain(loss).chain(hold).flatten();
         let lists = price.iter_mut().chain(reserve).chain(peak).chain(shift_value);
         let mut all: Vec<&mut f64> = lists.chain(nested).chain(caps).collect();
         let greatest = all.iter().fold(0.0f64, |most, value| most.max(value.abs()));

@@ -125,6 +125,14 @@ fn zero(problem: &Horizon) -> HorizonCertificate {
             .iter()
             .map(|generator| if generator.ramp.is_some() { none.clone() } else { Vec::new() })
             .collect(),
+        loss: parts.contingency.as_ref().map_or(Vec::new(), |contingency| {
+            let sources = parts.generators.len() + parts.storages.len();
+            vec![none.clone(); sources + usize::from(contingency.is_tie_lost)]
+        }),
+        hold: parts
+            .contingency
+            .as_ref()
+            .map_or(Vec::new(), |_| vec![none.clone(); parts.storages.len()]),
         energy: vec![none; parts.storages.len()],
         shift: vec![0; parts.shiftable.len()],
     }

@@ -42,6 +42,8 @@ pub(super) fn certificate(point: &Point) -> HorizonCertificate {
         ramp: point.ramp.iter().map(list).collect(),
         energy: point.energy.iter().map(list).collect(),
         shift: list(&point.shift_value),
+        loss: point.loss.iter().map(positive).collect(),
+        hold: point.hold.iter().map(positive).collect(),
     }
 }
 

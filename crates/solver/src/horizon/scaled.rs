@@ -148,12 +148,13 @@ pub(super) fn intensity(boundary: Boundary, operating: i64, embodied: i64) -> f6
 }
 
 /// Whether the structured interior point knows all constraints: at most one cap on carbon, over the horizon and of
-/// nothing that storages emit, and no shiftable loads.
+/// nothing that storages emit, no shiftable loads and no N−1.
 pub(super) fn fits(problem: &Horizon) -> bool {
     let parts = problem.parts();
     let limits = [&parts.carbon.operating, &parts.carbon.whole];
     let stored = parts.storages.iter().any(|storage| storage.embodied_mg_per_kwh > 0);
     parts.shiftable.is_empty()
+        && parts.contingency.is_none()
         && limits.iter().all(|limit| limit.interval.is_empty())
         && limits.iter().filter(|limit| limit.horizon.is_some()).count() <= 1
         && !(stored && parts.carbon.whole.horizon.is_some())

@@ -83,6 +83,7 @@ pub(crate) fn campus(seed: u64, resources: usize, intervals: usize, quadratic: b
         generators,
         storages,
         shiftable: vec![],
+        contingency: None,
         carbon: CarbonLimits {
             operating: CarbonLimit {
                 horizon: Some(CarbonMg((energy_mwh * 220.0 * 1e6) as i64)),

@@ -43,6 +43,7 @@ pub(crate) fn tie_only(demand: &[i64], tariff: &[i64]) -> HorizonParts {
         storages: vec![],
         shiftable: vec![],
         carbon: CarbonLimits::default(),
+        contingency: None,
     }
 }
 

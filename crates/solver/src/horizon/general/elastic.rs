@@ -78,6 +78,12 @@ fn soften(model: &mut Model, problem: &Horizon) -> Vec<(u32, Relaxation, f64)> {
             model.program.entry(model.reserve[t], reserve, -1.0);
         }
     }
+    for t in 0..model.losses.cover.len() {
+        let key = model.key(Rank::Local, t);
+        let limit = Limit::Contingency;
+        let cover = add(model, key, RESERVE_PRICE, most, limit, Some(t), POWER_UNIT);
+        model.program.entry(model.losses.cover[t], cover, -1.0);
+    }
     let mg = super::carbon_unit(problem);
     for boundary in Boundary::ALL {
         let index = model.carbon[boundary as usize].clone();
