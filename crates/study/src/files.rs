@@ -11,7 +11,7 @@ use crate::{
 };
 use std::{fmt::Write as _, fs, path::Path};
 
-/// What [`write`] writes, in its order.
+/// What [`write()`] writes, in its order.
 pub const NAMES: [&str; 5] =
     ["dispatch.csv", "prices.csv", "summary.json", "certificate.json", "report.html"];
 
