@@ -1,17 +1,19 @@
 //! `gridaccord keys`: what a member and its node sign with, made and looked at.
 
+use crate::scenarios;
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, Subcommand};
 use commonware_cryptography::Signer as _;
 use gridaccord_custody::{
     Address, Card, Config, Marker, Name, Passphrases, Process, Protection,
-    config::names,
+    config::{Api, names},
     file::{self, Audience},
     hex,
     keys::{self, KeyUse, OwnedKey},
     secret::{self, Cost},
 };
 use std::{
+    net::SocketAddr,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -42,6 +44,12 @@ pub(crate) struct NewArgs {
     /// Where other nodes will reach yours; give it if the member is to run a validator.
     #[arg(long, value_name = "HOST:PORT")]
     address: Option<Address>,
+    /// Where the node's HTTP interface will listen [default: 127.0.0.1:8600].
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    api: Option<SocketAddr>,
+    /// Scenario whose member of this name the node will act as; it is copied.
+    #[arg(long, value_name = "FILE")]
+    scenario: Option<PathBuf>,
     /// Leave the keys without a passphrase: whoever reads the files has them.
     #[arg(long)]
     unencrypted: bool,
@@ -103,7 +111,14 @@ fn new(args: &NewArgs) -> Result<()> {
     card.create(&card_file)?;
     let (host, port) = args.address.as_ref().map_or(("", PORT), Address::parts);
     let mut config = Config::new(dir, args.name.clone(), port, host.contains(':'));
-    config.share_unencrypted = args.unencrypted;
+    if let Some(listen) = args.api {
+        config.api = Api { listen };
+    }
+    if let Some(scenario) = &args.scenario {
+        let copy = at(names::SCENARIO);
+        file::create(&copy, scenarios::text(Some(scenario))?.as_bytes(), Audience::Everyone)?;
+        config.agent.scenario = Some(copy);
+    }
     file::create(&config_file, config.text(dir).as_bytes(), Audience::Everyone)?;
 
     println!("member key      {}  (signs commands; keep it)", member_file.display());

@@ -49,10 +49,17 @@ const MARKER: Part = Part { name: "node.key.toml.signing", limit: signing::TEXT_
 const DATA_MARKER: Part = Part { name: "data/node-key.signing", limit: signing::TEXT_MAX };
 const GENESIS_BIN: Part = Part { name: "data/genesis.bin", limit: home::GENESIS_SIZE_MAX };
 const GROUP: Part = Part { name: "data/group.pub", limit: 256 * 1024 };
-const SHARE: Part = Part { name: "data/group-share.toml", limit: secret::TEXT_MAX };
+const SHARE: Part = Part { name: "data/secrets/share.toml", limit: secret::TEXT_MAX };
+const POLYNOMIAL: Part =
+    Part { name: "data/secrets/founding-polynomial.toml", limit: secret::TEXT_MAX };
+const COMPLETE: Part =
+    Part { name: "data/secrets/founding-complete.toml", limit: secret::TEXT_MAX };
+/// The validator's secrets, sealed for its node, with their kinds.
+const VAULT: [(Part, &str); 3] =
+    [(SHARE, "share"), (POLYNOMIAL, "founding-polynomial"), (COMPLETE, "founding-complete")];
 
 /// Everything a backup may hold.
-const PARTS: [Part; 10] = [
+const PARTS: [Part; 12] = [
     CONFIG,
     MEMBER_KEY,
     NODE_KEY,
@@ -63,6 +70,8 @@ const PARTS: [Part; 10] = [
     GENESIS_BIN,
     GROUP,
     SHARE,
+    POLYNOMIAL,
+    COMPLETE,
 ];
 
 /// Why there is no backup, or no restored node.
@@ -143,7 +152,7 @@ pub fn restore(from: &Path, directory: &Path) -> Result<Contents, BackupError> {
     if there.next().is_some() {
         return Err(BackupError::NotEmpty(directory.to_owned()));
     }
-    file::create_directory(&directory.join(names::DATA))?;
+    file::create_directory(&directory.join(names::DATA).join(home::SECRETS))?;
     // The marker before the key it is for: a restore that is cut short leaves no key that could sign.
     let (markers, others): (Vec<_>, Vec<_>) =
         entries.iter().partition(|entry| entry.part == MARKER || entry.part == DATA_MARKER);
@@ -172,7 +181,9 @@ fn carried(config: &Config) -> Config {
 fn secrets(config: &Config) -> impl Iterator<Item = (Part, PathBuf)> {
     let member = config.member_key.clone().map(|path| (MEMBER_KEY, path));
     let node = config.node_key.clone().map(|path| (NODE_KEY, path));
-    member.into_iter().chain(node).chain([(SHARE, config.data_dir.join(home::SHARE_FILE))])
+    let vault = config.data_dir.join(home::SECRETS);
+    let vault = VAULT.map(|(part, kind)| (part, vault.join(format!("{kind}.toml"))));
+    member.into_iter().chain(node).chain(vault)
 }
 
 fn publics(config: &Config) -> impl Iterator<Item = (Part, PathBuf)> {
@@ -238,12 +249,9 @@ fn sound(entries: &[Entry]) -> Result<Vec<&'static str>, String> {
         return Err("it holds a node key without its signing marker: it could sign twice".into());
     }
     let mut plain = Vec::new();
-    let kinds = [
-        (MEMBER_KEY, KeyUse::Member.kind()),
-        (NODE_KEY, KeyUse::Node.kind()),
-        (SHARE, secret::Kind::GROUP_SHARE),
-    ];
-    for (part, kind) in kinds {
+    let keys = [(MEMBER_KEY, KeyUse::Member.kind()), (NODE_KEY, KeyUse::Node.kind())];
+    let vault = VAULT.iter().filter_map(|(part, kind)| Some((*part, secret::Kind::named(kind)?)));
+    for (part, kind) in keys.into_iter().chain(vault) {
         let Some(entry) = find(part) else { continue };
         let sealed = secret::is_sealed(&Zeroizing::new(text(entry)?), &kind)
             .map_err(|problem| format!("{}: {problem}", part.name))?;

@@ -18,8 +18,8 @@ pub const LOCK_FILE: &str = "lock";
 pub const GENESIS_FILE: &str = "genesis.bin";
 /// The group's public key and polynomial.
 pub const GROUP_FILE: &str = "group.pub";
-/// The validator's share of the group key.
-pub const SHARE_FILE: &str = "group-share.toml";
+/// Directory of the validator's secrets: its share of the group key, and what it was made with.
+pub const SECRETS: &str = "secrets";
 /// Most bytes of a genesis document.
 pub(crate) const GENESIS_SIZE_MAX: u64 = 1024 * 1024;
 /// Differences that a message shows.
@@ -108,10 +108,10 @@ impl Home {
         self.directory.join(GROUP_FILE)
     }
 
-    /// Where the validator's share is kept.
+    /// Where the validator's secrets are kept.
     #[must_use]
-    pub fn share_file(&self) -> PathBuf {
-        self.directory.join(SHARE_FILE)
+    pub fn secrets(&self) -> PathBuf {
+        self.directory.join(SECRETS)
     }
 
     /// Binds the directory to a chain at the first start, and refuses any other one later.

@@ -4,7 +4,6 @@
 //! |---|---|
 //! | keep a secret in a file that only its owner reads | [`secret`], [`passphrase`] |
 //! | make, keep and find the keys of a member and of its node | [`keys`] |
-//! | keep a validator's share of the group key | [`share`] |
 //! | show others who one is | [`card`] |
 //! | agree on what a chain starts from | [`genesis`] |
 //! | say how a node runs | [`config`] |
@@ -25,7 +24,6 @@ pub mod file;
 pub mod passphrase;
 pub mod secret;
 pub mod keys;
-pub mod share;
 pub mod vault;
 pub mod card;
 pub mod config;

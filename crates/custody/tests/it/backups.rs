@@ -4,11 +4,10 @@ use super::common::{Around, key, listing, mode, name, passphrase, signed};
 use commonware_codec::Encode as _;
 use commonware_cryptography::Signer as _;
 use gridaccord_custody::{
-    Config, Marker, Passphrases, Protection, Secret, backup,
+    Config, Marker, Passphrases, Protection, Vault, backup,
     file::{self, Audience},
     keys::{self, KeyUse},
     secret::Cost,
-    share,
 };
 use proptest::prelude::*;
 use std::{fs, path::Path};
@@ -49,15 +48,10 @@ fn node(directory: &Path, started: bool) -> Config {
         let genesis = file.check().unwrap();
         fs::write(config.data_dir.join("genesis.bin"), genesis.encode()).unwrap();
         fs::write(config.data_dir.join("group.pub"), "a group").unwrap();
-        let around = Around::default();
-        share::create(
-            &config.data_dir.join("group-share.toml"),
-            &[5; 96],
-            &Secret::new(vec![8; 33]),
-            true,
-            &mut Passphrases::new(&around),
-        )
-        .unwrap();
+        let vault = Vault::open(&config.data_dir.join("secrets"), &key(101)).unwrap();
+        vault.put("share", &[8; 33]).unwrap();
+        vault.put("founding-polynomial", &[9; 99]).unwrap();
+        vault.put("founding-seed-0", &[7; 32]).unwrap();
         fs::create_dir_all(config.data_dir.join("g1-votes")).unwrap();
         fs::write(config.data_dir.join("g1-votes/blob"), "votes").unwrap();
         let marker = Marker::beside(config.node_key.as_ref().unwrap());
@@ -79,7 +73,8 @@ fn a_started_node_comes_back_without_its_votes_and_does_not_sign() {
             "node.toml",
             "member.key.toml",
             "node.key.toml",
-            "data/group-share.toml",
+            "data/secrets/share.toml",
+            "data/secrets/founding-polynomial.toml",
             "genesis.toml",
             "data/genesis.bin",
             "data/group.pub",
@@ -87,7 +82,7 @@ fn a_started_node_comes_back_without_its_votes_and_does_not_sign() {
             "node.key.toml.signing",
         ]
     );
-    assert_eq!(made.plain, ["data/group-share.toml"]);
+    assert!(made.plain.is_empty());
     assert!(backup::create(&config, &out).unwrap_err().to_string().contains("exists already"));
 
     let to = directory.path().join("new/home");
@@ -103,7 +98,7 @@ fn a_started_node_comes_back_without_its_votes_and_does_not_sign() {
             ..Config::new(&to, name("g1"), 7_600, false)
         }
     );
-    assert_eq!(listing(&to.join("data")), ["genesis.bin", "group-share.toml", "group.pub"]);
+    assert_eq!(listing(&to.join("data")), ["genesis.bin", "group.pub", "secrets"]);
     for file in &made.files {
         assert_eq!(mode(&to.join(file)), 0o600, "{file}");
     }

@@ -4,10 +4,10 @@ use super::common::{Around, key, listing, mode, name, passphrase, set_mode, with
 use commonware_codec::Encode as _;
 use commonware_cryptography::Signer as _;
 use gridaccord_custody::{
-    Kind, Passphrases, Protection, Secret, hex,
+    Kind, Passphrases, Protection, Secret, Vault, hex,
     keys::{self, KeyUse},
     secret::{self, Cost, Description},
-    share,
+    vault::VaultError,
 };
 use proptest::prelude::*;
 use std::{fs, os::unix::fs::symlink, path::Path};
@@ -315,35 +315,26 @@ fn new_keys_differ() {
 }
 
 #[test]
-fn shares_are_sealed_unless_allowed_otherwise() {
+fn a_vault_opens_for_its_node_alone() {
     let directory = tempfile::tempdir().unwrap();
-    let (group, share_bytes) = ([3u8; 96], Secret::new(vec![4; 33]));
-    let around = Around::default().with("GRIDACCORD_PASSPHRASE", OPENS);
-    let mut passphrases = Passphrases::new(&around);
-    let sealed = directory.path().join("sealed");
-    share::create(&sealed, &group, &share_bytes, false, &mut passphrases).unwrap();
-    assert!(secret::describe(&sealed).unwrap().1);
-    for plainly in [false, true] {
-        let read = share::read(&sealed, &group, plainly, &mut passphrases).unwrap();
-        assert_eq!(read.expose(), share_bytes.expose());
-    }
-    let other = share::read(&sealed, &[0; 96], false, &mut passphrases).unwrap_err().to_string();
-    assert!(other.contains("is of another group key"), "{other}");
+    let node = keys::generate().unwrap();
+    let vault = Vault::open(&directory.path().join("secrets"), &node).unwrap();
+    assert!(vault.get("share").unwrap().is_none());
+    vault.put("share", &[4; 33]).unwrap();
+    vault.put("share", &[5; 33]).unwrap();
+    let again = Vault::open(&directory.path().join("secrets"), &node).unwrap();
+    assert_eq!(again.get("share").unwrap().unwrap().expose(), [5; 33]);
 
-    let plain = directory.path().join("plain");
-    without(|none| share::create(&plain, &group, &share_bytes, true, none)).unwrap();
-    without(|none| share::read(&plain, &group, true, none)).unwrap();
-    let refused = without(|none| share::read(&plain, &group, false, none)).unwrap_err().to_string();
-    assert!(
-        refused.ends_with("allow that with share_unencrypted = true in node.toml"),
-        "{refused}"
-    );
-    let homeless = without(|none| {
-        share::create(&directory.path().join("x"), &group, &share_bytes, false, none)
-    });
-    assert!(
-        homeless.unwrap_err().to_string().starts_with("no passphrase: set GRIDACCORD_PASSPHRASE")
-    );
+    let file = directory.path().join("secrets/share.toml");
+    assert!(secret::describe(&file).unwrap().1, "it is sealed");
+    let other = Vault::open(&directory.path().join("secrets"), &keys::generate().unwrap()).unwrap();
+    let refused = other.get("share").unwrap_err().to_string();
+    assert!(refused.contains("the passphrase does not open"), "{refused}");
+    // One secret's file in another's place is refused, and so is a name that could leave the directory.
+    std::fs::copy(&file, directory.path().join("secrets/founding-seed-0.toml")).unwrap();
+    let refused = vault.get("founding-seed-0").unwrap_err().to_string();
+    assert!(refused.contains("holds a share, a founding-seed-0 is needed here"), "{refused}");
+    assert!(matches!(vault.put("../x", b"x"), Err(VaultError::Name(_))));
 }
 
 #[test]
@@ -360,12 +351,12 @@ proptest! {
     fn any_secret_round_trips(bytes in proptest::collection::vec(any::<u8>(), 1..300), public: Vec<u8>, plain: bool) {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("x");
-        let described = Description { kind: Kind::GROUP_SHARE, name: None, public };
+        let described = Description { kind: Kind::NODE_KEY, name: None, public };
         let pass = passphrase(OPENS);
         let protection = if plain { Protection::Plain } else { Protection::Sealed(&pass, Cost::LEAST) };
         secret::create(&path, &described, &Secret::new(bytes.clone()), protection).unwrap();
         let around = Around::default().with("GRIDACCORD_PASSPHRASE", OPENS);
-        let (read, secret) = secret::read(&path, &Kind::GROUP_SHARE, &mut Passphrases::new(&around)).unwrap();
+        let (read, secret) = secret::read(&path, &Kind::NODE_KEY, &mut Passphrases::new(&around)).unwrap();
         prop_assert_eq!(read, described);
         prop_assert_eq!(secret.expose(), bytes.as_slice());
     }

@@ -6,6 +6,7 @@ use anyhow::{Context as _, Result};
 use std::{
     collections::BTreeMap,
     fs::OpenOptions,
+    os::unix::process::ExitStatusExt as _,
     path::PathBuf,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
@@ -116,12 +117,11 @@ impl Validator {
 
     fn look(&mut self, restart_after: Duration) -> Result<()> {
         if let Some(child) = &mut self.child {
-            if child.try_wait()?.is_none() {
-                return Ok(());
-            }
+            let Some(status) = child.try_wait()? else { return Ok(()) };
             self.child = None;
             self.ended = Some(Instant::now());
-            let soon = self.started.elapsed() < SOON;
+            // Whoever is killed may well have been sound.
+            let soon = status.signal().is_none() && self.started.elapsed() < SOON;
             self.soon = if soon { self.soon + 1 } else { 0 };
             if self.soon > SOON_MAX {
                 anyhow::bail!(
