@@ -1,24 +1,34 @@
 //! `gridaccord check SCENARIO SOLUTION`: verifies somebody else's solution, trusting nobody.
 
-use crate::{scenarios, solve::solution::SolutionFile};
+use crate::{
+    input::{self, Input, KindArgs},
+    solve::solution::SolutionFile,
+};
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use gridaccord_dispatch::{Refusal, Verified, check, scenario};
 use gridaccord_model::{Picos, Scenario, scenario::utc};
-use std::{fs, io::Write, path::PathBuf, process::ExitCode, time::Instant};
+use gridaccord_study::{Study, certificate, run::gap_share, verify as verify_horizon};
+use std::{
+    fs,
+    io::Write,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Instant,
+};
 
-/// Largest solution file read.
-const FILE_SIZE_MAX: u64 = 64 * 1024 * 1024;
+/// Largest solution file read: a horizon of 4,096 resources and 1,024 intervals fits.
+const FILE_SIZE_MAX: u64 = 256 * 1024 * 1024;
 
 /// Verify somebody else's solution: feasible, near the optimum, rightly priced.
 #[derive(Debug, Args)]
 pub(crate) struct CheckArgs {
-    /// Scenario file
-    #[arg(value_name = "SCENARIO")]
-    scenario: PathBuf,
-    /// Solution file, as `gridaccord solve --out` writes it
-    #[arg(value_name = "SOLUTION")]
-    solution: PathBuf,
+    /// Scenario file, study or PyPSA folder (left out with --pypsa), then solution.json or certificate.json, as
+    /// `gridaccord solve --out` writes it
+    #[arg(value_names = ["SCENARIO", "SOLUTION"], num_args = 1..=2, required = true)]
+    files: Vec<PathBuf>,
+    #[command(flatten)]
+    kind: KindArgs,
 }
 
 /// Runs the command, printing to standard output.
@@ -26,8 +36,12 @@ pub(crate) struct CheckArgs {
 /// # Errors
 /// A file that cannot be read or is malformed, or the first interval refused, with its rule.
 pub(crate) fn run(args: &CheckArgs) -> Result<ExitCode> {
-    let scenario = scenarios::load(Some(&args.scenario))?;
-    let path = &args.solution;
+    let (scenario, path): (Option<&Path>, &Path) = match args.files.as_slice() {
+        [scenario, solution] => (Some(scenario), solution),
+        [solution] if args.kind.pypsa.is_some() => (None, solution),
+        _ => bail!("give a scenario and a solution, or --pypsa DIR and a solution"),
+    };
+    let input = args.kind.load(scenario)?;
     let reading = || format!("cannot read solution {}", path.display());
     let size = fs::metadata(path).with_context(reading)?.len();
     if size > FILE_SIZE_MAX {
@@ -35,8 +49,34 @@ pub(crate) fn run(args: &CheckArgs) -> Result<ExitCode> {
     }
     let text = fs::read_to_string(path).with_context(reading)?;
     let refused = || format!("solution {} is refused", path.display());
-    verify(&scenario, &text, &mut std::io::stdout().lock()).with_context(refused)?;
+    let output = &mut std::io::stdout().lock();
+    match input {
+        Input::Scenario(scenario) if !certificate::is_certificate(&text) => {
+            verify(&scenario, &text, output).with_context(refused)?;
+        }
+        input => verify_study(&input.into_study()?, &text, output).with_context(refused)?,
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The certificate of a whole horizon.
+fn verify_study(study: &Study, text: &str, output: &mut impl Write) -> Result<()> {
+    let translated = input::exact(study)?;
+    let start = Instant::now();
+    let answer = certificate::read(text, study, &translated)?;
+    let (_, verified) = verify_horizon(&translated, &answer)?;
+    let money = |cost: Picos| cost.0 as f64 * translated.scale.cost() * study.cost_repeats;
+    writeln!(
+        output,
+        "verified: a horizon of {} intervals, cost {:.6}, bound {:.6}, gap {:.6} ({} ppb); checked in {:.3} ms",
+        study.intervals(),
+        money(verified.cost),
+        money(verified.bound),
+        money(verified.gap),
+        (gap_share(&verified) * 1e9).ceil(),
+        start.elapsed().as_secs_f64() * 1e3
+    )?;
+    Ok(())
 }
 
 fn verify(scenario: &Scenario, text: &str, output: &mut impl Write) -> Result<()> {
@@ -212,7 +252,8 @@ mod tests {
     fn a_missing_file_is_named() {
         let scenario =
             PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../scenarios/white-paper.toml"));
-        let args = CheckArgs { scenario, solution: PathBuf::from("no-such-solution.json") };
+        let files = vec![scenario, PathBuf::from("no-such-solution.json")];
+        let args = CheckArgs { files, kind: KindArgs::default() };
         let text = format!("{:#}", run(&args).unwrap_err());
         assert!(text.starts_with("cannot read solution no-such-solution.json: "), "{text}");
     }

@@ -7,10 +7,13 @@ mod bench_sealed;
 mod bill;
 mod check;
 mod completions;
+mod convert;
 mod demo;
+mod explain;
 mod genesis;
 mod group_file;
 mod guard;
+mod input;
 mod keys;
 mod ledger;
 mod light;
@@ -40,6 +43,8 @@ enum Command {
     Demo(demo::DemoArgs),
     Solve(solve::SolveArgs),
     Check(check::CheckArgs),
+    Explain(explain::ExplainArgs),
+    Convert(convert::ConvertArgs),
     /// Offer a resource's power for a gate.
     #[command(subcommand)]
     Offer(submit::OfferCommand),
@@ -96,6 +101,8 @@ fn main() -> ExitCode {
         Command::Demo(args) => demo::run(&args),
         Command::Solve(args) => solve::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Explain(args) => explain::run(&args),
+        Command::Convert(args) => convert::run(&args),
         Command::Offer(command) => submit::offer(&command),
         Command::Need(command) => submit::need(&command),
         Command::Wager(command) => submit::wager(&command),

@@ -2,11 +2,12 @@
 //!
 //! Each interval is proposed by the solver and checked in integers before it is shown. What is written:
 //! `dispatch.csv` and `prices.csv` for spreadsheets, `summary.json` for programs, `solution.json` for
-//! `gridaccord check`, which needs nothing but the scenario to verify it.
+//! `gridaccord check`, which needs nothing but the scenario to verify it. Whole horizons go another way: `horizon`.
 
+mod horizon;
 pub(crate) mod solution;
 
-use crate::scenarios;
+use crate::input::{Input, InputArgs};
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use comfy_table::{Table, presets};
@@ -14,6 +15,7 @@ use gridaccord_dispatch::{
     Answer, Outcome, Problem, Reason, Verified, check, reason::reasons, scenario,
 };
 use gridaccord_model::{Picos, Price, Scenario, scenario::utc};
+use gridaccord_study::summary::Headline;
 use serde::Serialize;
 use solution::SolutionFile;
 use std::{
@@ -25,16 +27,15 @@ use std::{
     time::Instant,
 };
 
-/// Solve a scenario: set points, prices and reasons of every interval.
+/// Solve a scenario interval by interval, or a whole horizon with storages and ramps.
 #[derive(Debug, Args)]
 pub(crate) struct SolveArgs {
-    /// Scenario file
-    #[arg(value_name = "SCENARIO")]
-    scenario: PathBuf,
+    #[command(flatten)]
+    input: InputArgs,
     /// Solve only this interval, counted from 0
     #[arg(long, value_name = "N")]
     interval: Option<u32>,
-    /// Write dispatch.csv, prices.csv, summary.json and solution.json into this directory
+    /// Write tables, summary, the file for `gridaccord check` and, of a horizon, report.html
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Print a summary as JSON instead of the table
@@ -47,13 +48,22 @@ pub(crate) struct SolveArgs {
 /// # Errors
 /// A scenario that cannot be read or is refused, an interval that has no dispatch, a file that cannot be written.
 pub(crate) fn run(args: &SolveArgs) -> Result<ExitCode> {
-    let scenario = scenarios::load(Some(&args.scenario))?;
-    run_to(args, &scenario, &mut std::io::stdout().lock())?;
-    Ok(ExitCode::SUCCESS)
+    let output = &mut std::io::stdout().lock();
+    match args.input.load()? {
+        Input::Scenario(scenario) => run_to(args, &scenario, output),
+        Input::Study(study) => horizon::run(args, &study, output),
+    }
 }
 
-fn run_to(args: &SolveArgs, scenario: &Scenario, output: &mut impl Write) -> Result<()> {
-    let solved = solve(scenario, args.interval)?;
+fn run_to(args: &SolveArgs, scenario: &Scenario, output: &mut impl Write) -> Result<ExitCode> {
+    let solved = match solve(scenario, args.interval) {
+        Err(error) if args.json && error.is::<NoDispatch>() => {
+            let headline = no_dispatch(scenario, args.interval, format!("{error:#}"));
+            writeln!(output, "{}", serde_json::to_string(&headline)?)?;
+            return Ok(ExitCode::FAILURE);
+        }
+        solved => solved?,
+    };
     let summary = Summary::of(scenario, &solved);
     if args.json {
         writeln!(output, "{}", serde_json::to_string(&summary.headline)?)?;
@@ -71,7 +81,36 @@ fn run_to(args: &SolveArgs, scenario: &Scenario, output: &mut impl Write) -> Res
             )?;
         }
     }
-    Ok(())
+    Ok(ExitCode::SUCCESS)
+}
+
+/// An interval whose demand no dispatch can meet.
+#[derive(Debug)]
+struct NoDispatch(String);
+
+impl std::fmt::Display for NoDispatch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for NoDispatch {}
+
+/// What `--json` prints of a scenario with such an interval.
+fn no_dispatch(scenario: &Scenario, only: Option<u32>, reason: String) -> Headline {
+    let intervals = only.map_or(scenario.horizon.intervals, |_| 1);
+    let parts = scenario.problem(only.unwrap_or(0));
+    Headline {
+        status: "infeasible",
+        objective: None,
+        bound: None,
+        gap_ppb: None,
+        gap_reason: reason,
+        solve_ms: 0.0,
+        check_ms: 0.0,
+        intervals: intervals as usize,
+        resources: parts.offers.len() + parts.ties.len(),
+    }
 }
 
 /// One interval, solved and checked.
@@ -108,7 +147,9 @@ fn solve_one(scenario: &Scenario, interval: u32) -> Result<Solved> {
     let solve_ms = milliseconds(start);
     let answer = match outcome {
         Outcome::Optimal(answer) => answer,
-        Outcome::Infeasible(imbalance) => bail!("{} has no dispatch: {imbalance}", at()),
+        Outcome::Infeasible(imbalance) => {
+            bail!(NoDispatch(format!("{} has no dispatch: {imbalance}", at())))
+        }
     };
     let start = Instant::now();
     let verified = check(&problem, &answer, scenario.thresholds.gap_ppb).with_context(at)?;
@@ -166,37 +207,6 @@ fn decimal(price: Price) -> String {
     format!("{sign}{}.{:06}", micro / 1_000_000, micro % 1_000_000)
 }
 
-/// What `--json` prints. Money is in currency.
-#[derive(Debug, Serialize)]
-struct Headline {
-    status: &'static str,
-    objective: f64,
-    bound: f64,
-    gap_ppb: u64,
-    gap_reason: &'static str,
-    solve_ms: f64,
-    check_ms: f64,
-    intervals: usize,
-    resources: usize,
-}
-
-impl Headline {
-    fn sentence(&self) -> String {
-        format!(
-            "{}: {} intervals, {} resources, cost {:.6}, bound {:.6}, gap {} ppb ({}); solved in {:.3} ms, checked in {:.3} ms",
-            self.status,
-            self.intervals,
-            self.resources,
-            self.objective,
-            self.bound,
-            self.gap_ppb,
-            self.gap_reason,
-            self.solve_ms,
-            self.check_ms
-        )
-    }
-}
-
 /// Energy of one resource over the intervals solved, from offers and set points.
 #[derive(Debug, Serialize)]
 struct ResourceSummary {
@@ -234,10 +244,10 @@ impl Summary {
         };
         let headline = Headline {
             status: "optimal",
-            objective: currency(cost),
-            bound: currency(bound),
-            gap_ppb: u64::try_from(gap * 1_000_000_000 / turnover.max(1)).unwrap_or(u64::MAX),
-            gap_reason: if gap == 0 { "exact optimum" } else { "within the loss threshold" },
+            objective: Some(currency(cost)),
+            bound: Some(currency(bound)),
+            gap_ppb: Some(u64::try_from(gap * 1_000_000_000 / turnover.max(1)).unwrap_or(u64::MAX)),
+            gap_reason: if gap == 0 { "exact optimum" } else { "within the loss threshold" }.into(),
             solve_ms: solved.iter().map(|solved| solved.solve_ms).sum(),
             check_ms: solved.iter().map(|solved| solved.check_ms).sum(),
             intervals: solved.len(),
@@ -368,11 +378,12 @@ mod tests {
     fn args(interval: Option<u32>, out: Option<&Path>, json: bool) -> SolveArgs {
         let scenario =
             PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../scenarios/white-paper.toml"));
-        SolveArgs { scenario, interval, out: out.map(Path::to_owned), json }
+        let input = InputArgs { scenario: Some(scenario), ..InputArgs::default() };
+        SolveArgs { input, interval, out: out.map(Path::to_owned), json }
     }
 
     fn printed(args: &SolveArgs) -> Result<String> {
-        let scenario = scenarios::load(Some(&args.scenario))?;
+        let Input::Scenario(scenario) = args.input.load()? else { panic!("a market scenario") };
         let mut output = Vec::new();
         run_to(args, &scenario, &mut output)?;
         Ok(String::from_utf8(output)?)
@@ -428,6 +439,28 @@ mod tests {
                 .nth(1)
                 .is_some_and(|line| line.starts_with("0,2026-03-02T10:00:00Z,0.0"))
         );
+    }
+
+    #[test]
+    fn an_infeasible_interval_is_json_too() {
+        // Sources and tie together give less than the campus must have.
+        let text = include_str!("../../../scenarios/white-paper.toml")
+            .replace("import_max_w = 2_000", "import_max_w = 10")
+            .replace("power_max_w = 400", "power_max_w = 50");
+        let scenario = Scenario::parse(&text).unwrap();
+        let mut output = Vec::new();
+        let code = run_to(&args(None, None, true), &scenario, &mut output).unwrap();
+        assert_eq!(format!("{code:?}"), format!("{:?}", ExitCode::FAILURE));
+        let value: serde_json::Value = serde_json::from_slice(&output).unwrap();
+        assert_eq!(
+            (&value["status"], &value["objective"]),
+            (&"infeasible".into(), &serde_json::Value::Null)
+        );
+        assert!(
+            value["gap_reason"].as_str().is_some_and(|reason| reason.starts_with("interval 0 ")),
+            "{value}"
+        );
+        assert!(run_to(&args(None, None, false), &scenario, &mut Vec::new()).is_err());
     }
 
     #[test]

@@ -1,21 +1,32 @@
 //! The problem e(t) over a horizon of many intervals, and what an answer to it consists of.
 //!
-//! What joins the intervals: ramp limits, stored energy, a charge on the peak import, one cap on carbon. What
+//! What joins the intervals: ramp limits, stored energy, shiftable energy, a charge on the peak import, caps on carbon. What
 //! joins the resources: the balance and the reserve of each interval. Ramp-limited generators and storages
 //! provide reserve; generators without a ramp limit (sun, wind) do not. An island is a window in which the tie's
 //! limits are zero. Positive power is injection. Derivations: `docs/maths/horizon.md`.
 
+mod bound;
+mod carbon;
 mod check;
+mod codec;
+mod contingency;
+mod infeasible;
 mod lagrangian;
 mod limits;
+mod opportunity;
 mod verdict;
 
-pub use check::check;
-pub use lagrangian::{Coupling, pin};
+pub use carbon::{Boundary, CarbonLimit, CarbonLimits, CarbonMultipliers};
+pub use check::{appraise, check, check_feasible};
+pub use codec::{HORIZON_ANSWER_SIZE_MAX, HORIZON_ANSWER_VALUES_MAX, HorizonCodecError};
+pub use contingency::Contingency;
+pub use infeasible::{HorizonInfeasible, check_infeasible};
+pub use lagrangian::pin;
 pub use limits::{HORIZON_INTERVALS_MAX, HORIZON_RESOURCES_MAX, HorizonError, MULTIPLIER_MAX};
+pub use opportunity::{LostOpportunity, lost_opportunity};
 pub use verdict::{HorizonRefusal, HorizonVerified};
 
-use gridaccord_model::{CarbonMg, Price, Watts};
+use gridaccord_model::{Price, Watts};
 
 /// Rise and fall of power from one interval to the next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,8 +52,10 @@ pub struct Generator {
     pub linear: i64,
     /// Ramp limit; a generator that has one provides reserve.
     pub ramp: Option<Ramp>,
-    /// Carbon of its energy, mg per kWh.
+    /// Operating carbon of its energy, mg per kWh.
     pub carbon_mg_per_kwh: i64,
+    /// Embodied carbon of its energy, mg per kWh.
+    pub embodied_mg_per_kwh: i64,
 }
 
 /// A storage over the horizon.
@@ -68,6 +81,8 @@ pub struct Storage {
     pub final_min_uwh: i64,
     /// Wear, pico-currency per Wh discharged.
     pub wear: i64,
+    /// Embodied carbon, mg per kWh discharged; what was charged carries its own.
+    pub embodied_mg_per_kwh: i64,
 }
 
 /// The connection to the macrogrid, unity of the white paper.
@@ -81,8 +96,10 @@ pub struct Tie {
     pub tariff: Vec<Price>,
     /// cs: price of export, at most the tariff.
     pub feed_in: Vec<Price>,
-    /// Carbon of imported energy, mg per kWh.
+    /// Operating carbon of imported energy, mg per kWh.
     pub carbon_mg_per_kwh: Vec<i64>,
+    /// Embodied carbon of imported energy, mg per kWh.
+    pub embodied_mg_per_kwh: Vec<i64>,
     /// Charge on the highest import, µ-currency per kW; 0 is none.
     pub demand_charge: i64,
     /// Highest import of the billing period before this horizon; only what exceeds it is charged.
@@ -96,6 +113,15 @@ pub struct ShedTier {
     pub power: Vec<Watts>,
     /// Value of lost load.
     pub value: Price,
+}
+
+/// Consumption that may choose its time; not part of the demand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShiftableLoad {
+    /// Greatest consumption in each interval; 0 W outside its window.
+    pub power_max: Vec<Watts>,
+    /// Sum of its consumption over the intervals: its energy over the length of an interval.
+    pub power_sum: Watts,
 }
 
 /// Parts of a problem; public, unchecked.
@@ -115,11 +141,15 @@ pub struct HorizonParts {
     pub generators: Vec<Generator>,
     /// Storages.
     pub storages: Vec<Storage>,
-    /// Cap on operating carbon over the horizon.
-    pub carbon_cap: Option<CarbonMg>,
+    /// Shiftable loads.
+    pub shiftable: Vec<ShiftableLoad>,
+    /// Caps on carbon.
+    pub carbon: CarbonLimits,
+    /// N−1, beside the reserve.
+    pub contingency: Option<Contingency>,
 }
 
-/// A problem whose parts have passed rules H1–H7.
+/// A problem whose parts have passed rules H1–H8.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Horizon(HorizonParts);
 
@@ -127,7 +157,7 @@ impl Horizon {
     /// Checks the parts.
     ///
     /// # Errors
-    /// The first rule H1–H7 broken.
+    /// The first rule H1–H8 broken.
     pub fn new(parts: HorizonParts) -> Result<Self, HorizonError> {
         limits::check(&parts)?;
         Ok(Self(parts))
@@ -171,6 +201,8 @@ pub struct HorizonSolution {
     pub export: Vec<Watts>,
     /// Shedding of each tier.
     pub shed: Vec<Vec<Watts>>,
+    /// Consumption of each shiftable load, at least 0 W.
+    pub shift: Vec<Vec<Watts>>,
 }
 
 /// Multipliers that bound the optimum's cost from below. Half-pico-currency per Wh unless said otherwise.
@@ -182,14 +214,20 @@ pub struct HorizonCertificate {
     pub price: Vec<i64>,
     /// ρ ≥ 0: of the reserve.
     pub reserve: Vec<i64>,
-    /// μ ≥ 0: of the carbon cap, 2⁻²⁰ half-pico-currency per Wh and mg/kWh.
-    pub carbon: i64,
+    /// μ, ν, ξ ≥ 0: of the caps on carbon within each [`Boundary`].
+    pub carbon: [CarbonMultipliers; 2],
     /// κ ≥ 0: of import below the peak; all zero without a demand charge.
     pub peak: Vec<i64>,
     /// w: of each generator's ramps; empty for a generator without.
     pub ramp: Vec<Vec<i64>>,
     /// π: value of each storage's energy.
     pub energy: Vec<Vec<i64>>,
+    /// φ: of each shiftable load's energy.
+    pub shift: Vec<i64>,
+    /// ρ ≥ 0 of losing each source: generators, storages, then the tie if it may be lost; empty without N−1.
+    pub loss: Vec<Vec<i64>>,
+    /// θ ≥ 0: of each storage's energy lasting through a loss; empty without N−1.
+    pub hold: Vec<Vec<i64>>,
 }
 
 /// A dispatch and its proof.

@@ -8,6 +8,8 @@ mod it {
     mod certificate;
     mod common;
     mod horizon;
+    mod horizon_codec;
+    mod horizon_rules;
     mod merit;
     mod problem;
     mod properties;

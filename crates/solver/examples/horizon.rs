@@ -13,7 +13,7 @@ const INTERVALS: usize = 288;
 fn main() {
     let sizes: Vec<usize> = std::env::args().skip(1).filter_map(|size| size.parse().ok()).collect();
     let sizes = if sizes.is_empty() { vec![4, 53, 100, 1_000] } else { sizes };
-    println!("resources | costs | CPU s | iterations | gap | check ms");
+    println!("resources | costs | CPU s | iterations | gap | check ms | answer bytes");
     for resources in sizes {
         for quadratic in [false, true] {
             let problem = generator::campus(7, resources, INTERVALS, quadratic);
@@ -22,7 +22,7 @@ fn main() {
             let seconds = cpu_seconds() - start;
             let kind = if quadratic { "QP" } else { "LP" };
             match outcome {
-                HorizonOutcome::Proven { answer, verified, iterations } => {
+                HorizonOutcome::Optimal { answer, verified, iterations } => {
                     let gap = verified.gap.0 as f64 / verified.cost.0 as f64;
                     let mut times: Vec<f64> = (0..9)
                         .map(|_| {
@@ -33,14 +33,13 @@ fn main() {
                         .collect();
                     times.sort_by(f64::total_cmp);
                     println!(
-                        "{resources} | {kind} | {seconds:.3} | {iterations} | {gap:.2e} | {:.2}",
-                        times[4]
+                        "{resources} | {kind} | {seconds:.3} | {iterations} | {gap:.2e} | {:.2} | {}",
+                        times[4],
+                        answer.to_bytes().map_or(0, |bytes| bytes.len()),
                     );
                 }
-                HorizonOutcome::Stopped { refusal, converged } => {
-                    println!(
-                        "{resources} | {kind} | {seconds:.3} | stopped: {refusal} (converged: {converged})"
-                    );
+                other => {
+                    println!("{resources} | {kind} | {seconds:.3} | {other:?}");
                 }
             }
         }

@@ -8,24 +8,37 @@
 
 mod blocks;
 mod boxed;
+mod explain;
+mod general;
 mod import;
 mod ipm;
 mod linear;
+mod open;
+mod point;
+mod proof;
 mod repair;
 mod scaled;
 mod store;
 
+pub use explain::{Explanation, Limit, Relaxation};
+pub use open::{OpenAnswer, OpenEnds, propose_open};
+
 use gridaccord_dispatch::horizon::{
-    Horizon, HorizonAnswer, HorizonRefusal, HorizonVerified, check, pin,
+    Horizon, HorizonAnswer, HorizonCertificate, HorizonInfeasible, HorizonRefusal, HorizonVerified,
+    appraise, check, pin,
 };
 use ipm::{End, Ipm};
+use point::Point;
 use scaled::Scaled;
 
-/// What the solver came to.
+/// Shares by which the general program's couplings are tightened, tried in turn.
+const MARGINS: [f64; 3] = [1e-6, 3e-5, 1e-3];
+
+/// What the solver came to, each with its evidence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HorizonOutcome {
-    /// An answer that passed the exact check, and what the check found.
-    Proven {
+    /// An answer that passed the exact check, its gap within what was asked.
+    Optimal {
         /// The answer.
         answer: Box<HorizonAnswer>,
         /// Cost, bound and gap.
@@ -33,30 +46,148 @@ pub enum HorizonOutcome {
         /// Interior-point iterations.
         iterations: usize,
     },
-    /// No answer that passes: infeasible, or too hard. Neither is claimed.
+    /// A dispatch that keeps every limit, exactly checked, whose proven gap is larger than what was asked.
+    Feasible {
+        /// The answer.
+        answer: Box<HorizonAnswer>,
+        /// Cost, bound and gap.
+        verified: HorizonVerified,
+        /// Why the gap is no smaller.
+        reason: GapReason,
+    },
+    /// There is no dispatch.
+    Infeasible {
+        /// Multipliers that passed [`check_infeasible`](gridaccord_dispatch::horizon::check_infeasible()).
+        certificate: Box<HorizonCertificate>,
+        /// What they prove.
+        proof: HorizonInfeasible,
+        /// Which limits, where, and what would fix it.
+        explanation: Explanation,
+    },
+    /// Neither an answer nor a proof that there is none.
     Stopped {
-        /// What the check said of the best attempt.
-        refusal: HorizonRefusal,
-        /// Whether the interior point had converged.
-        converged: bool,
+        /// Why.
+        reason: StopReason,
+        /// What the check said of the best attempt, if there was any.
+        refusal: Option<HorizonRefusal>,
     },
 }
 
-/// Solves a horizon; the answer's gap is at most `gap_ppb` of the turnover.
+/// Why a gap is larger than what was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GapReason {
+    /// The interior point ended before its tolerance.
+    NotConverged,
+    /// At the relaxed optimum a storage charges and discharges at once; to forbid it is not convex.
+    BothWays,
+    /// Whole watts cost more than the gap asked for.
+    Rounding,
+}
+
+/// Why the solver came to nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StopReason {
+    /// The interior point ended before its tolerance, without proof that there is no dispatch.
+    NotConverged,
+    /// The optimum in floating point keeps all limits, no neighbour in whole watts that was tried does.
+    NoWholeWatts,
+    /// Too large a problem for what it states, or for the proof that there is no dispatch.
+    TooLarge,
+}
+
+/// An answer tried, and what the exact check says of it.
+struct Attempt {
+    answer: Box<HorizonAnswer>,
+    /// Without regard to the gap.
+    verdict: Result<HorizonVerified, HorizonRefusal>,
+    /// Whether the gap is within what was asked.
+    is_optimal: bool,
+    iterations: usize,
+    reason: GapReason,
+}
+
+/// Solves a horizon; an optimal answer's gap is at most `gap_ppb` of the turnover.
 #[must_use]
 pub fn propose_horizon(problem: &Horizon, gap_ppb: u32) -> HorizonOutcome {
+    if let Some(proof) = proof::of_single_intervals(problem) {
+        return infeasible(proof);
+    }
+    let mut best = structured(problem, gap_ppb);
+    for margin in MARGINS {
+        // A wider margin helps only where rounding to whole watts broke a limit.
+        if best.as_ref().is_some_and(|best| best.is_optimal || best.reason == GapReason::BothWays) {
+            break;
+        }
+        let Some((point, converged, iterations)) = general::solve(problem, margin) else { break };
+        let attempt = judge(problem, &point, converged, gap_ppb, iterations);
+        best = Some(match best {
+            Some(best) => better(best, attempt),
+            None => attempt,
+        });
+        if !converged {
+            break;
+        }
+    }
+    let Some(best) = best else {
+        return HorizonOutcome::Stopped { reason: StopReason::TooLarge, refusal: None };
+    };
+    let Attempt { answer, verdict, is_optimal, iterations, reason } = best;
+    match verdict {
+        Ok(verified) if is_optimal => HorizonOutcome::Optimal { answer, verified, iterations },
+        Ok(verified) => HorizonOutcome::Feasible { answer, verified, reason },
+        Err(refusal) => match proof::of_elastic(problem) {
+            Ok(proof) => infeasible(proof),
+            Err(reason) => HorizonOutcome::Stopped { reason, refusal: Some(refusal) },
+        },
+    }
+}
+
+fn infeasible((certificate, proof, explanation): proof::Proof) -> HorizonOutcome {
+    HorizonOutcome::Infeasible { certificate: Box::new(certificate), proof, explanation }
+}
+
+/// The interior point that uses the structure, where that is all the problem has.
+fn structured(problem: &Horizon, gap_ppb: u32) -> Option<Attempt> {
+    if !scaled::fits(problem) {
+        return None;
+    }
     let (prices, mu) = start(problem);
     let mut ipm = Ipm::new(Scaled::new(problem, &prices, mu), prices, mu);
     let end = ipm.run();
-    let mut answer = repair::answer(problem, &ipm);
+    let point = Point::of(problem, &ipm);
+    Some(judge(problem, &point, end == End::Converged, gap_ppb, ipm.iterations))
+}
+
+/// Rounds and checks a point.
+fn judge(
+    problem: &Horizon,
+    point: &Point,
+    converged: bool,
+    gap_ppb: u32,
+    iterations: usize,
+) -> Attempt {
+    let mut answer = Box::new(repair::answer(problem, point));
     pin(problem, &mut answer.certificate);
-    match check(problem, &answer, gap_ppb) {
-        Ok(verified) => HorizonOutcome::Proven {
-            answer: Box::new(answer),
-            verified,
-            iterations: ipm.iterations,
-        },
-        Err(refusal) => HorizonOutcome::Stopped { refusal, converged: end == End::Converged },
+    let reason = if !converged {
+        GapReason::NotConverged
+    } else if point.goes_both_ways() {
+        GapReason::BothWays
+    } else {
+        GapReason::Rounding
+    };
+    let (verdict, is_optimal) = match check(problem, &answer, gap_ppb) {
+        Ok(verified) => (Ok(verified), true),
+        Err(_) => (appraise(problem, &answer), false),
+    };
+    Attempt { answer, verdict, is_optimal, iterations, reason }
+}
+
+/// The optimal one of two, else the feasible one, else the later; of two feasible ones the narrower gap.
+fn better(one: Attempt, other: Attempt) -> Attempt {
+    match (&one.verdict, &other.verdict) {
+        (Ok(first), Ok(second)) if first.gap <= second.gap => one,
+        (Ok(_), Err(_)) => one,
+        _ => other,
     }
 }
 
@@ -123,4 +254,28 @@ fn smooth_supply(problem: &Horizon, t: usize, price: f64, mu: f64) -> f64 {
         mu,
     );
     generators.chain(tiers).sum::<f64>() + import + export
+}
+
+#[cfg(test)]
+#[path = "../tests/it/generator.rs"]
+mod generator;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_interior_points_prove_the_same_optimum() {
+        for (resources, intervals) in [(4, 24), (9, 48), (40, 12)] {
+            for quadratic in [false, true] {
+                let problem = generator::campus(23, resources, intervals, quadratic);
+                let first = structured(&problem, 10_000).unwrap().verdict.unwrap();
+                let (point, converged, iterations) = general::solve(&problem, MARGINS[0]).unwrap();
+                let second = judge(&problem, &point, converged, 10_000, iterations);
+                assert!(converged && second.is_optimal, "{:?}", second.verdict);
+                let second = second.verdict.unwrap();
+                assert!(first.bound <= second.cost && second.bound <= first.cost);
+            }
+        }
+    }
 }

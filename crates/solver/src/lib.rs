@@ -8,5 +8,8 @@
 pub mod interval;
 pub mod horizon;
 
-pub use horizon::{HorizonOutcome, propose_horizon};
+pub use horizon::{
+    Explanation, GapReason, HorizonOutcome, Limit, OpenAnswer, OpenEnds, Relaxation, StopReason,
+    propose_horizon, propose_open,
+};
 pub use interval::propose;

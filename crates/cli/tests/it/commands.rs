@@ -185,3 +185,65 @@ fn solving_and_checking_agree() {
     fs::write(&solution, tampered).unwrap();
     assert!(!gridaccord(&["check", WHITE_PAPER, solution.to_str().unwrap()]).status.success());
 }
+
+#[test]
+fn a_pypsa_folder_goes_all_the_way() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../study/tests/fixtures/campus-day");
+    let directory = tempfile::tempdir().unwrap();
+    let at = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+    let (out, study) = (at("out"), at("campus.toml"));
+    let solved = gridaccord(&["solve", "--pypsa", folder, "--out", &out]);
+    assert!(solved.status.success(), "{}", text(&solved.stderr));
+    for name in ["dispatch.csv", "prices.csv", "summary.json", "certificate.json", "report.html"] {
+        assert!(directory.path().join("out").join(name).is_file(), "{name}");
+    }
+    let converted = gridaccord(&["convert", folder, "--out", &study]);
+    assert!(converted.status.success(), "{}", text(&converted.stderr));
+    assert_refuses(&["convert", folder, "--out", &study], "is there already");
+    // Solved from the folder, verified against folder and document.
+    let certificate = at("out/certificate.json");
+    for args in [
+        vec!["check", "--pypsa", folder, &certificate],
+        vec!["check", folder, &certificate],
+        vec!["check", &study, &certificate],
+    ] {
+        let checked = gridaccord(&args);
+        assert!(checked.status.success(), "{args:?}: {}", text(&checked.stderr));
+        assert!(
+            text(&checked.stdout).starts_with("verified: a horizon of 24 intervals, cost 1153.238")
+        );
+    }
+    let tampered =
+        fs::read_to_string(&certificate).unwrap().replacen("\"power\":[", "\"power\":[1,", 1);
+    fs::write(&certificate, tampered).unwrap();
+    assert_refuses(&["check", folder, &certificate], "rule K1");
+    assert_refuses(&["check", &certificate], "give a scenario and a solution");
+    let explained = gridaccord(&["explain", &study, "--interval", "18"]);
+    assert!(text(&explained.stdout).contains("set by `battery`"), "{}", text(&explained.stdout));
+    assert_refuses(&["explain", &study, "--resource", "nobody"], "no resource is called `nobody`");
+    assert_refuses(&["solve", "--pypsa", &at("none")], "is refused: cannot read");
+    assert_refuses(&["solve", WHITE_PAPER, "--pypsa", folder], "give one");
+}
+
+#[test]
+fn where_there_is_no_dispatch_json_says_so() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("short.toml");
+    let path = path.to_str().unwrap();
+    let market = fs::read_to_string(WHITE_PAPER)
+        .unwrap()
+        .replace("import_max_w = 2_000", "import_max_w = 10")
+        .replace("power_max_w = 400", "power_max_w = 50");
+    let study = "kind = \"horizon\"\nname = \"short\"\n[horizon]\ninterval_s = 300\nintervals = 2\n\
+                 [[loads]]\nname = \"halls\"\npower_w = 900\n\
+                 [[generators]]\nname = \"sun\"\npower_max_w = [900, 400]\nprice_per_kwh = 0.1\n";
+    for text_of in [market.as_str(), study] {
+        fs::write(path, text_of).unwrap();
+        let output = gridaccord(&["solve", path, "--json"]);
+        assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+        let value: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!((&value["status"], &value["objective"]), (&"infeasible".into(), &Value::Null));
+        assert!(value["gap_reason"].as_str().is_some_and(|reason| reason.contains("interval ")));
+        assert_refuses(&["solve", path], "interval ");
+    }
+}

@@ -43,13 +43,14 @@ const PURE: [(&str, &[&str]); 4] = [
 ];
 
 /// Crates in the order of the layout: each may use those before it only.
-const LAYERS: [&str; 13] = [
+const LAYERS: [&str; 14] = [
     "gridaccord-model",
     "gridaccord-dispatch",
     "gridaccord-sealed",
     "gridaccord-ledger",
     "gridaccord-custody",
     "gridaccord-solver",
+    "gridaccord-study",
     "gridaccord-engine",
     "gridaccord-field",
     "gridaccord-agent",

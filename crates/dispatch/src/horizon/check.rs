@@ -11,107 +11,143 @@
 )]
 
 use super::{
-    Horizon, HorizonAnswer, HorizonCertificate, Storage,
-    lagrangian::{self, CARBON_MULTIPLIER_MAX, SCALE_BITS, Term, wide},
-    limits::{
-        DEMAND_CHARGE_MAX, DURATION_MAX_S, HORIZON_INTERVALS_MAX, HORIZON_RESOURCES_MAX,
-        MULTIPLIER_MAX, POWER_MAX,
-    },
+    Horizon, HorizonAnswer, HorizonCertificate, HorizonSolution, Storage,
+    bound::{bound, peak_cost},
+    carbon::{self, Emitted},
+    contingency::{self, Losses},
+    lagrangian::wide,
+    limits::MULTIPLIER_MAX,
     verdict::{HorizonRefusal, HorizonVerified},
 };
 use gridaccord_model::{CarbonMg, Picos, Watts};
 
 const PPB: i128 = 1_000_000_000;
-/// Doubled Picos per W in one µ-currency per kW: 1,000 pico-currency per W, 3,600 Picos each, doubled.
-const PEAK_UNIT: i128 = 7_200_000;
-
-// Overflow budget: all terms of all intervals, scaled, times the interval's length.
-const _: () = {
-    let term = 8 * MULTIPLIER_MAX as i128 * POWER_MAX as i128;
-    let all = term * (HORIZON_INTERVALS_MAX * (HORIZON_RESOURCES_MAX + 4)) as i128;
-    assert!(all < i128::MAX / (4 * DURATION_MAX_S as i128));
-    assert!(
-        (8 * MULTIPLIER_MAX as i128 * POWER_MAX as i128 * (HORIZON_RESOURCES_MAX + 4) as i128)
-            << SCALE_BITS
-            < i128::MAX / 4
-    );
-    assert!(PEAK_UNIT * DEMAND_CHARGE_MAX as i128 * POWER_MAX as i128 <= 1 << 96);
-};
 
 /// Checks an answer. `gap_ppb` is γ, the largest proven gap as a share of the turnover.
 ///
 /// # Errors
-/// The first rule K1–K11 broken.
+/// The first rule K1–K11 and K13–K16 broken.
 pub fn check(
     problem: &Horizon,
     answer: &HorizonAnswer,
     gap_ppb: u32,
 ) -> Result<HorizonVerified, HorizonRefusal> {
-    check_shape(problem, answer)?;
+    let Examined { verified, gap, quanta, turnover } = examine(problem, answer)?;
+    let allowed = share(turnover, gap_ppb).max(quanta);
+    if gap > allowed {
+        return Err(HorizonRefusal::GapTooLarge { gap: up(gap), allowed: down(allowed) });
+    }
+    Ok(verified)
+}
+
+/// Checks everything but the size of the gap, which it states: what an answer is worth that is not good enough.
+///
+/// # Errors
+/// The first rule K1–K10 and K13–K16 broken.
+pub fn appraise(
+    problem: &Horizon,
+    answer: &HorizonAnswer,
+) -> Result<HorizonVerified, HorizonRefusal> {
+    examine(problem, answer).map(|examined| examined.verified)
+}
+
+/// Facts, and what the gap is measured by, in doubled Picos.
+struct Examined {
+    verified: HorizonVerified,
+    gap: i128,
+    quanta: i128,
+    turnover: i128,
+}
+
+/// Checks a dispatch alone: that it keeps every limit, whatever it costs.
+///
+/// # Errors
+/// The first rule broken of K1, K3–K9 and K13–K16.
+pub fn check_feasible(problem: &Horizon, solution: &HorizonSolution) -> Result<(), HorizonRefusal> {
+    check_shape(problem, solution)?;
+    Tally::of(problem, solution)?.check_couplings(problem).map(|_| ())
+}
+
+fn examine(problem: &Horizon, answer: &HorizonAnswer) -> Result<Examined, HorizonRefusal> {
+    check_shape(problem, &answer.solution)?;
+    check_certificate_shape(problem, &answer.certificate)?;
     check_multipliers(problem, &answer.certificate)?;
-    let mut tally = Tally::new(problem.intervals());
-    tally.generators(problem, answer)?;
-    tally.storages(problem, answer)?;
-    tally.tie(problem, answer)?;
-    tally.tiers(problem, answer)?;
-    let carbon = tally.check_couplings(problem)?;
-    let (bound, quanta) = bound(problem, &answer.certificate)?;
+    let tally = Tally::of(problem, &answer.solution)?;
+    let [carbon, carbon_whole] = tally.check_couplings(problem)?;
+    let bound = bound(problem, &answer.certificate);
+    if let Some(interval) = bound.unpinned {
+        return Err(HorizonRefusal::PriceNotPinned { interval });
+    }
     let duration = i128::from(problem.parts().duration_s);
     let peak = answer.solution.import.iter().copied().max().unwrap_or_default();
     let charge =
         peak_cost(problem) * i128::from((peak.0 - problem.parts().tie.peak_before.0).max(0));
     let cost = tally.cost * duration + charge;
     let turnover = tally.turnover * duration + charge;
-    let allowed = share(turnover, gap_ppb).max(quanta);
-    let gap = cost - bound;
-    if gap > allowed {
-        return Err(HorizonRefusal::GapTooLarge { gap: up(gap), allowed: down(allowed) });
-    }
-    Ok(HorizonVerified {
+    let gap = cost - bound.value;
+    let verified = HorizonVerified {
         cost: down(cost),
-        bound: down(bound),
+        bound: down(bound.value),
         gap: up(gap),
         turnover: down(turnover),
         carbon,
+        carbon_whole,
         peak,
-    })
+    };
+    Ok(Examined { verified, gap, quanta: bound.quanta, turnover })
 }
 
-fn check_shape(problem: &Horizon, answer: &HorizonAnswer) -> Result<(), HorizonRefusal> {
+fn check_shape(problem: &Horizon, solution: &HorizonSolution) -> Result<(), HorizonRefusal> {
     let parts = problem.parts();
     let intervals = problem.intervals();
-    let (solution, certificate) = (&answer.solution, &answer.certificate);
     let all = |lists: &[Vec<Watts>], count: usize| {
         lists.len() == count && lists.iter().all(|list| list.len() == intervals)
     };
-    let ramps = certificate.ramp.len() == parts.generators.len()
-        && certificate.ramp.iter().zip(&parts.generators).all(|(ramp, generator)| {
-            ramp.len() == if generator.ramp.is_some() { intervals } else { 0 }
-        });
     let shapes = [
         ("generators", all(&solution.generators, parts.generators.len())),
         ("charges", all(&solution.charge, parts.storages.len())),
         ("discharges", all(&solution.discharge, parts.storages.len())),
         ("tie powers", solution.import.len() == intervals && solution.export.len() == intervals),
         ("tiers", all(&solution.shed, parts.tiers.len())),
+        ("shiftable loads", all(&solution.shift, parts.shiftable.len())),
+    ];
+    first_broken(&shapes).map_or(Ok(()), |name| Err(HorizonRefusal::Shape(name)))
+}
+
+fn first_broken(conditions: &[(&'static str, bool)]) -> Option<&'static str> {
+    conditions.iter().find(|(_, holds)| !holds).map(|(name, _)| *name)
+}
+
+/// Shape of multipliers alone.
+pub(super) fn check_certificate_shape(
+    problem: &Horizon,
+    certificate: &HorizonCertificate,
+) -> Result<(), HorizonRefusal> {
+    let parts = problem.parts();
+    let intervals = problem.intervals();
+    let ramps = certificate.ramp.len() == parts.generators.len()
+        && certificate.ramp.iter().zip(&parts.generators).all(|(ramp, generator)| {
+            ramp.len() == if generator.ramp.is_some() { intervals } else { 0 }
+        });
+    let shapes = [
         ("prices", certificate.price.len() == intervals),
         ("reserve multipliers", certificate.reserve.len() == intervals),
         ("peak multipliers", certificate.peak.len() == intervals),
         ("ramp multipliers", ramps),
+        ("carbon multipliers", carbon::has_shape(problem, certificate)),
+        ("shift multipliers", certificate.shift.len() == parts.shiftable.len()),
+        ("loss multipliers", contingency::has_shape(problem, certificate)),
         (
             "energy multipliers",
             certificate.energy.len() == parts.storages.len()
                 && certificate.energy.iter().all(|list| list.len() == intervals),
         ),
     ];
-    shapes
-        .iter()
-        .find(|(_, holds)| !holds)
-        .map_or(Ok(()), |(name, _)| Err(HorizonRefusal::Shape(name)))
+    first_broken(&shapes).map_or(Ok(()), |name| Err(HorizonRefusal::Shape(name)))
 }
 
 /// Bounds every multiplier before the first one is used.
-fn check_multipliers(
+pub(super) fn check_multipliers(
     problem: &Horizon,
     certificate: &HorizonCertificate,
 ) -> Result<(), HorizonRefusal> {
@@ -121,44 +157,53 @@ fn check_multipliers(
     let at_least_zero =
         |values: &[i64]| values.iter().all(|value| (0..=MULTIPLIER_MAX).contains(value));
     let charged = problem.parts().tie.demand_charge > 0;
-    let capped = problem.parts().carbon_cap.is_some();
-    let carbon_max = if capped { CARBON_MULTIPLIER_MAX } else { 0 };
     let ranges = [
         ("prices", any(&certificate.price)),
         ("reserve", at_least_zero(&certificate.reserve)),
-        ("carbon cap", (0..=carbon_max).contains(&certificate.carbon)),
+        ("carbon caps", carbon::within_limits(problem, certificate)),
         (
             "peak",
             at_least_zero(&certificate.peak)
                 && (charged || certificate.peak.iter().all(|peak| *peak == 0)),
         ),
         ("ramps", certificate.ramp.iter().all(|list| any(list))),
+        ("shiftable loads", any(&certificate.shift)),
+        ("losses", contingency::within_limits(problem, certificate)),
         ("stored energy", certificate.energy.iter().all(|list| any(list))),
     ];
-    ranges
-        .iter()
-        .find(|(_, holds)| !holds)
-        .map_or(Ok(()), |(name, _)| Err(HorizonRefusal::Multiplier(name)))
+    first_broken(&ranges).map_or(Ok(()), |name| Err(HorizonRefusal::Multiplier(name)))
 }
 
 /// Sums over resources, by interval; cost and turnover doubled, per hour.
-struct Tally {
+struct Tally<'a> {
     supply: Vec<i64>,
     reserved: Vec<i64>,
     cost: i128,
     turnover: i128,
-    /// mg/kWh times W, summed over intervals.
-    carbon: i128,
+    emitted: Emitted,
+    losses: Losses<'a>,
 }
 
-impl Tally {
-    fn new(intervals: usize) -> Self {
+impl<'a> Tally<'a> {
+    fn of(problem: &'a Horizon, solution: &HorizonSolution) -> Result<Self, HorizonRefusal> {
+        let mut tally = Self::new(problem);
+        tally.generators(problem, solution)?;
+        tally.storages(problem, solution)?;
+        tally.tie(problem, solution)?;
+        tally.tiers(problem, solution)?;
+        tally.shiftable(problem, solution)?;
+        Ok(tally)
+    }
+
+    fn new(problem: &'a Horizon) -> Self {
+        let intervals = problem.intervals();
         Self {
             supply: vec![0; intervals],
             reserved: vec![0; intervals],
             cost: 0,
             turnover: 0,
-            carbon: 0,
+            emitted: Emitted::new(intervals),
+            losses: Losses::new(problem),
         }
     }
 
@@ -170,10 +215,10 @@ impl Tally {
     fn generators(
         &mut self,
         problem: &Horizon,
-        answer: &HorizonAnswer,
+        solution: &HorizonSolution,
     ) -> Result<(), HorizonRefusal> {
         for (number, (generator, powers)) in
-            problem.parts().generators.iter().zip(&answer.solution.generators).enumerate()
+            problem.parts().generators.iter().zip(&solution.generators).enumerate()
         {
             let mut before = generator.ramp.map_or(0, |ramp| ramp.initial.0);
             for (interval, power) in powers.iter().enumerate() {
@@ -198,7 +243,13 @@ impl Tally {
                     before = power.0;
                     self.reserved[interval] += power.0;
                 }
-                self.carbon += wide(generator.carbon_mg_per_kwh, power.0);
+                self.emitted.add(
+                    interval,
+                    generator.carbon_mg_per_kwh,
+                    generator.embodied_mg_per_kwh,
+                    power.0,
+                );
+                self.losses.generator(generator, interval, power.0);
                 self.pay(
                     wide(generator.quadratic, power.0 * power.0)
                         + wide(2 * generator.linear, power.0),
@@ -211,9 +262,8 @@ impl Tally {
     fn storages(
         &mut self,
         problem: &Horizon,
-        answer: &HorizonAnswer,
+        solution: &HorizonSolution,
     ) -> Result<(), HorizonRefusal> {
-        let solution = &answer.solution;
         for (number, storage) in problem.parts().storages.iter().enumerate() {
             let mut stored = storage.initial_uwh;
             for interval in 0..problem.intervals() {
@@ -239,34 +289,39 @@ impl Tally {
                 }
                 self.supply[interval] += discharge.0 - charge.0;
                 self.reserved[interval] += discharge.0 - charge.0;
+                self.emitted.add(interval, 0, storage.embodied_mg_per_kwh, discharge.0);
+                self.losses.storage(storage, interval, discharge.0 - charge.0, stored);
                 self.pay(wide(2 * storage.wear, discharge.0));
             }
         }
         Ok(())
     }
 
-    fn tie(&mut self, problem: &Horizon, answer: &HorizonAnswer) -> Result<(), HorizonRefusal> {
+    fn tie(&mut self, problem: &Horizon, solution: &HorizonSolution) -> Result<(), HorizonRefusal> {
         let tie = &problem.parts().tie;
         for interval in 0..problem.intervals() {
-            let (import, export) =
-                (answer.solution.import[interval], answer.solution.export[interval]);
+            let (import, export) = (solution.import[interval], solution.export[interval]);
             if !(Watts(0)..=tie.import_max[interval]).contains(&import)
                 || !(Watts(0)..=tie.export_max[interval]).contains(&export)
             {
                 return Err(HorizonRefusal::OutsideBounds { part: "tie", number: 0, interval });
             }
             self.supply[interval] += import.0 - export.0;
-            self.carbon += i128::from(tie.carbon_mg_per_kwh[interval]) * i128::from(import.0);
+            self.losses.tie(interval, import.0, tie.import_max[interval].0);
+            let carbon = (tie.carbon_mg_per_kwh[interval], tie.embodied_mg_per_kwh[interval]);
+            self.emitted.add(interval, carbon.0, carbon.1, import.0);
             self.pay(i128::from(2_000 * tie.tariff[interval].0) * i128::from(import.0));
             self.pay(-i128::from(2_000 * tie.feed_in[interval].0) * i128::from(export.0));
         }
         Ok(())
     }
 
-    fn tiers(&mut self, problem: &Horizon, answer: &HorizonAnswer) -> Result<(), HorizonRefusal> {
-        for (number, (tier, shed)) in
-            problem.parts().tiers.iter().zip(&answer.solution.shed).enumerate()
-        {
+    fn tiers(
+        &mut self,
+        problem: &Horizon,
+        solution: &HorizonSolution,
+    ) -> Result<(), HorizonRefusal> {
+        for (number, (tier, shed)) in problem.parts().tiers.iter().zip(&solution.shed).enumerate() {
             for (interval, power) in shed.iter().enumerate() {
                 if !(Watts(0)..=tier.power[interval]).contains(power) {
                     return Err(HorizonRefusal::OutsideBounds { part: "tier", number, interval });
@@ -278,8 +333,32 @@ impl Tally {
         Ok(())
     }
 
-    /// Balance, reserve and carbon; returns the carbon.
-    fn check_couplings(&self, problem: &Horizon) -> Result<CarbonMg, HorizonRefusal> {
+    fn shiftable(
+        &mut self,
+        problem: &Horizon,
+        solution: &HorizonSolution,
+    ) -> Result<(), HorizonRefusal> {
+        for (number, (load, powers)) in
+            problem.parts().shiftable.iter().zip(&solution.shift).enumerate()
+        {
+            let mut sum = 0;
+            for (interval, power) in powers.iter().enumerate() {
+                if !(Watts(0)..=load.power_max[interval]).contains(power) {
+                    let part = "shiftable load";
+                    return Err(HorizonRefusal::OutsideBounds { part, number, interval });
+                }
+                self.supply[interval] -= power.0;
+                sum += power.0;
+            }
+            if sum != load.power_sum.0 {
+                return Err(HorizonRefusal::Shifted { number, sum: Watts(sum) });
+            }
+        }
+        Ok(())
+    }
+
+    /// Balance, reserve, N−1 and carbon; returns the carbon.
+    fn check_couplings(&self, problem: &Horizon) -> Result<[CarbonMg; 2], HorizonRefusal> {
         for interval in 0..problem.intervals() {
             let excess = self.supply[interval] - problem.parts().demand[interval].0;
             if excess != 0 {
@@ -290,15 +369,8 @@ impl Tally {
                 return Err(HorizonRefusal::Reserve { interval, short: Watts(short) });
             }
         }
-        // mg/kWh · W · s is 1/3,600,000 mg.
-        let scaled = self.carbon * i128::from(problem.parts().duration_s);
-        let carbon = CarbonMg(i64::try_from(-(-scaled).div_euclid(3_600_000)).unwrap_or(i64::MAX));
-        match problem.parts().carbon_cap {
-            Some(cap) if scaled > i128::from(cap.0) * 3_600_000 => {
-                Err(HorizonRefusal::Carbon(carbon))
-            }
-            _ => Ok(carbon),
-        }
+        self.losses.check()?;
+        self.emitted.check(problem)
     }
 }
 
@@ -312,116 +384,6 @@ impl Storage {
         let after = (kept + 2_500 * i128::from(duration_s) * flow).div_euclid(9_000_000_000);
         i64::try_from(after).unwrap_or(if after < 0 { i64::MIN } else { i64::MAX })
     }
-}
-
-fn peak_cost(problem: &Horizon) -> i128 {
-    PEAK_UNIT * i128::from(problem.parts().tie.demand_charge)
-}
-
-/// LB at pinned prices and the rounding allowance, both doubled Picos.
-fn bound(
-    problem: &Horizon,
-    certificate: &HorizonCertificate,
-) -> Result<(i128, i128), HorizonRefusal> {
-    let parts = problem.parts();
-    let variables = parts.generators.len() + parts.storages.len() + parts.tiers.len() + 2;
-    let mut sums =
-        Sums { minimum: vec![0; problem.intervals()], supply: vec![(0, 0); problem.intervals()] };
-    for (number, generator) in parts.generators.iter().enumerate() {
-        for interval in 0..problem.intervals() {
-            let coupling = certificate.coupling(interval);
-            sums.add(
-                interval,
-                lagrangian::generator(generator, certificate, (number, interval), coupling),
-            );
-        }
-    }
-    let mut whole = 0i128;
-    for (storage, energy) in parts.storages.iter().zip(&certificate.energy) {
-        whole += lagrangian::stored(storage, energy);
-        for (interval, energy) in energy.iter().enumerate() {
-            sums.add(
-                interval,
-                lagrangian::storage(storage, *energy, certificate.coupling(interval)),
-            );
-        }
-    }
-    let (mut rate, mut quanta) = (ramp_bound(problem, certificate), 0i128);
-    for interval in 0..problem.intervals() {
-        let coupling = certificate.coupling(interval);
-        sums.add(interval, lagrangian::import(problem, interval, coupling));
-        sums.add(interval, lagrangian::export(problem, interval, coupling));
-        for tier in 0..parts.tiers.len() {
-            sums.add(interval, lagrangian::shed(problem, tier, interval, coupling));
-        }
-        let demand = parts.demand[interval].0;
-        let (supply, supply_below) = sums.supply[interval];
-        let lowest = supply_below < demand || coupling.price == -MULTIPLIER_MAX;
-        if supply < demand || !lowest {
-            return Err(HorizonRefusal::PriceNotPinned { interval });
-        }
-        rate += i128::from(coupling.price) * i128::from(demand)
-            - i128::from(coupling.reserve) * i128::from(problem.reserve_ceiling(interval).0);
-        // An arithmetic shift floors.
-        rate += sums.minimum[interval] >> SCALE_BITS;
-        quanta += i128::from(coupling.price.abs()) * i128::try_from(variables).unwrap_or(i128::MAX);
-    }
-    let duration = i128::from(parts.duration_s);
-    let bound = rate * duration
-        + whole
-        + carbon_bound(problem, certificate)
-        + peak_bound(problem, certificate);
-    Ok((bound, quanta * duration))
-}
-
-struct Sums {
-    /// Scaled.
-    minimum: Vec<i128>,
-    /// At the price, and at one less.
-    supply: Vec<(i64, i64)>,
-}
-
-impl Sums {
-    fn add(&mut self, interval: usize, term: Term) {
-        self.minimum[interval] += term.minimum;
-        self.supply[interval].0 += term.supply;
-        self.supply[interval].1 += term.supply_below;
-    }
-}
-
-/// Doubled cost per hour: −w⁺·up − w⁻·down, and the known power before the first interval.
-fn ramp_bound(problem: &Horizon, certificate: &HorizonCertificate) -> i128 {
-    let mut sum = 0i128;
-    for (generator, multipliers) in problem.parts().generators.iter().zip(&certificate.ramp) {
-        let Some(ramp) = generator.ramp else { continue };
-        let first = i128::from(multipliers.first().copied().unwrap_or(0));
-        sum -= first * i128::from(ramp.initial.0);
-        for multiplier in multipliers {
-            sum -= i128::from((*multiplier).max(0)) * i128::from(ramp.up.0);
-            sum -= i128::from((-multiplier).max(0)) * i128::from(ramp.down.0);
-        }
-    }
-    sum
-}
-
-/// −μ·cap in doubled Picos, floored: a mg is 3,600,000 mg/kWh·W·s, and μ is scaled.
-fn carbon_bound(problem: &Horizon, certificate: &HorizonCertificate) -> i128 {
-    let Some(cap) = problem.parts().carbon_cap else { return 0 };
-    (-(i128::from(certificate.carbon) * i128::from(cap.0) * 3_600_000)) >> SCALE_BITS
-}
-
-/// Minimum over the peak m, from what was before to the largest limit: (charge − Δt·Σκ)·m − charge·m₀.
-fn peak_bound(problem: &Horizon, certificate: &HorizonCertificate) -> i128 {
-    let tie = &problem.parts().tie;
-    if tie.demand_charge == 0 {
-        return 0;
-    }
-    let before = tie.peak_before.0;
-    let limit = tie.import_max.iter().fold(before, |most, power| most.max(power.0));
-    let multipliers: i128 = certificate.peak.iter().map(|peak| i128::from(*peak)).sum();
-    let slope = peak_cost(problem) - multipliers * i128::from(problem.parts().duration_s);
-    let peak = if slope > 0 { before } else { limit };
-    slope * i128::from(peak) - peak_cost(problem) * i128::from(before)
 }
 
 /// ⌊amount·ppb/10⁹⌋ without the wide product.

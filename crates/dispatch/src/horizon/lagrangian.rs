@@ -10,7 +10,7 @@
 )]
 
 use super::{
-    Generator, Horizon, HorizonCertificate, Storage,
+    Contingency, Generator, Horizon, HorizonCertificate, ShiftableLoad, Storage,
     limits::{CARBON_MAX, ENERGY_MAX, MARGINAL_MAX, MULTIPLIER_MAX, POWER_MAX, QUADRATIC_MAX},
 };
 
@@ -26,18 +26,18 @@ const ENERGY_DIVISOR: i128 = 2_500_000_000_000;
 
 // Overflow budget.
 const _: () = {
-    // A slope is at most six multipliers' sizes, scaled; with 2a' added twice it stays in i64.
+    // A slope is at most twelve multipliers' sizes, scaled; with 2a' added twice it stays in i64.
     assert!(2 * MARGINAL_MAX <= MULTIPLIER_MAX);
-    assert!(6 * MULTIPLIER_MAX < (i64::MAX >> SCALE_BITS) / 2);
+    assert!(12 * MULTIPLIER_MAX < (i64::MAX >> SCALE_BITS) / 2);
     assert!(QUADRATIC_MAX < MULTIPLIER_MAX / 4);
     // Storage slopes carry ppb beside the scale.
     assert!(
-        (6 * MULTIPLIER_MAX as i128 * SCALE as i128) * (4 * PPB as i128) * (POWER_MAX as i128)
+        (12 * MULTIPLIER_MAX as i128 * SCALE as i128) * (4 * PPB as i128) * (POWER_MAX as i128)
             < 1 << 126
     );
     // Energy terms carry ppb and µWh.
     assert!(
-        2 * MULTIPLIER_MAX as i128 * PPB as i128 * ENERGY_NUMERATOR * ENERGY_MAX as i128
+        3 * MULTIPLIER_MAX as i128 * PPB as i128 * ENERGY_NUMERATOR * ENERGY_MAX as i128
             <= 1 << 123
     );
 };
@@ -49,15 +49,26 @@ pub(super) fn wide(one: i64, other: i64) -> i128 {
 
 /// What the multipliers of one interval charge everybody.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Coupling {
+pub(super) struct Coupling {
     /// λ.
-    pub price: i64,
+    pub(super) price: i64,
     /// ρ.
-    pub reserve: i64,
-    /// μ.
-    pub carbon: i64,
+    pub(super) reserve: i64,
+    /// μ + ν of both boundaries: each charges what operation emits.
+    pub(super) carbon: i64,
+    /// μ + ν of the wider boundary: charges what is embodied.
+    pub(super) embodied: i64,
     /// κ.
-    pub peak: i64,
+    pub(super) peak: i64,
+    /// Σ of the loss multipliers.
+    pub(super) loss: i64,
+}
+
+impl Coupling {
+    /// Scaled charge per W for its carbon.
+    const fn emission(self, operating: i64, embodied: i64) -> i64 {
+        self.carbon * operating + self.embodied * embodied
+    }
 }
 
 impl HorizonCertificate {
@@ -65,8 +76,10 @@ impl HorizonCertificate {
         Coupling {
             price: self.price[interval],
             reserve: self.reserve[interval],
-            carbon: self.carbon,
+            carbon: self.carbon[0].at(interval) + self.carbon[1].at(interval),
+            embodied: self.carbon[1].at(interval),
             peak: self.peak[interval],
+            loss: self.loss_sum(interval),
         }
     }
 
@@ -84,36 +97,118 @@ pub(super) struct Term {
     pub(super) supply_below: i64,
 }
 
-/// A linear term slope·x over lo..=hi, x counted as supply; one less in price is `SCALE` more in slope.
-fn linear(slope: i64, lo: i64, hi: i64) -> Term {
-    let at = |slope: i64| if slope > 0 { lo } else { hi };
-    let supply = at(slope);
-    Term {
-        minimum: i128::from(slope) * i128::from(supply),
-        supply,
-        supply_below: at(slope + SCALE),
+/// A linear term slope·x over lo..=hi, x counted as supply.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Line {
+    pub(super) slope: i64,
+    lo: i64,
+    hi: i64,
+}
+
+impl Line {
+    /// One less in price is `SCALE` more in slope.
+    pub(super) fn term(self) -> Term {
+        let at = |slope: i64| if slope > 0 { self.lo } else { self.hi };
+        let supply = at(self.slope);
+        Term { minimum: wide(self.slope, supply), supply, supply_below: at(self.slope + SCALE) }
+    }
+}
+
+/// What multipliers charge one resource in one interval beside the couplings.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Own {
+    /// w_t − w_{t+1}.
+    pub(super) ramp: i64,
+    /// ρ of losing it.
+    pub(super) loss: i64,
+    /// Greatest response if another is lost, W.
+    pub(super) response: i64,
+}
+
+impl HorizonCertificate {
+    pub(super) fn own(
+        &self,
+        problem: &Horizon,
+        number: usize,
+        generator: &Generator,
+        interval: usize,
+    ) -> Own {
+        let parts = problem.parts();
+        let response =
+            |contingency: &Contingency| contingency.response(generator, parts.duration_s).0;
+        Own {
+            ramp: self.ramp_slope(number, interval),
+            loss: self.loss_of(number, interval),
+            response: parts.contingency.as_ref().map_or(0, response),
+        }
     }
 }
 
 pub(super) fn generator(
     generator: &Generator,
-    certificate: &HorizonCertificate,
-    (position, interval): (usize, usize),
+    own: Own,
+    interval: usize,
     coupling: Coupling,
 ) -> Term {
     let (lo, hi) = (generator.power_min[interval].0, generator.power_max[interval].0);
-    let (reserve, ramp) = if generator.ramp.is_some() {
-        (coupling.reserve, certificate.ramp_slope(position, interval))
-    } else {
-        (0, 0)
-    };
-    let slope = (2 * generator.linear - coupling.price + reserve + ramp) * SCALE
-        + coupling.carbon * generator.carbon_mg_per_kwh;
-    if generator.quadratic == 0 {
-        return linear(slope, lo, hi);
+    let slope = slope(generator, own, coupling) + own.ramp * SCALE;
+    let quadratic = generator.quadratic * SCALE;
+    let given = (coupling.loss - own.loss) * SCALE;
+    if given == 0 || own.response == 0 {
+        return convex(quadratic, slope, lo, hi);
     }
-    // The greatest minimiser of a'g² + slope·g: the first g whose next watt costs more than nothing.
-    let a = generator.quadratic * SCALE;
+    // A response is worth `given`: full up to the bend, then falling to nothing at the greatest power.
+    let bend = (hi - own.response).clamp(lo, hi);
+    let flat = convex(quadratic, slope, lo, bend);
+    let falling = convex(quadratic, slope + given, bend, hi);
+    let at_bend = wide(given, hi - bend);
+    let supply = if flat.supply < bend { flat.supply } else { falling.supply };
+    let supply_below =
+        if flat.supply_below < bend { flat.supply_below } else { falling.supply_below };
+    Term {
+        minimum: (flat.minimum - at_bend).min(falling.minimum - wide(given, hi)),
+        supply,
+        supply_below,
+    }
+}
+
+/// Scaled charge per W of a generator, its ramps left out.
+fn slope(generator: &Generator, own: Own, coupling: Coupling) -> i64 {
+    let reserve = if generator.ramp.is_some() { coupling.reserve } else { 0 };
+    (2 * generator.linear - coupling.price + reserve + own.loss) * SCALE
+        + coupling.emission(generator.carbon_mg_per_kwh, generator.embodied_mg_per_kwh)
+}
+
+/// The term's value at a power that keeps the ramps.
+pub(super) fn generator_at(
+    generator: &Generator,
+    own: Own,
+    interval: usize,
+    coupling: Coupling,
+    power: i64,
+) -> i128 {
+    let response = own.response.min(generator.power_max[interval].0 - power);
+    wide(generator.quadratic * SCALE, power * power) + wide(slope(generator, own, coupling), power)
+        - wide((coupling.loss - own.loss) * SCALE, response)
+}
+
+/// −w⁺·up − w⁻·down, and the known power before the first interval: doubled cost per hour.
+pub(super) fn ramp_bound(generator: &Generator, multipliers: &[i64]) -> i128 {
+    let Some(ramp) = generator.ramp else { return 0 };
+    let first = multipliers.first().copied().unwrap_or(0);
+    let mut sum = -wide(first, ramp.initial.0);
+    for multiplier in multipliers {
+        sum -= wide((*multiplier).max(0), ramp.up.0) + wide((-multiplier).max(0), ramp.down.0);
+    }
+    sum
+}
+
+/// A convex term a'x² + slope·x over whole lo..=hi.
+fn convex(a: i64, slope: i64, lo: i64, hi: i64) -> Term {
+    if a == 0 {
+        return Line { slope, lo, hi }.term();
+    }
+    // The greatest minimiser: the first power whose next watt costs more than nothing.
     let next = |power: i64, slope: i64| wide(a, 2 * power + 1) + i128::from(slope);
     let supply = ((-slope - a).div_euclid(2 * a) + 1).clamp(lo, hi);
     // One less in price moves a minimiser by at most one watt, since 2a' is at least twice the scale.
@@ -122,14 +217,54 @@ pub(super) fn generator(
     Term { minimum: wide(a, supply * supply) + wide(slope, supply), supply, supply_below }
 }
 
+/// What multipliers charge one storage in one interval beside the couplings.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct OwnStore {
+    /// π.
+    pub(super) energy: i64,
+    /// ρ of losing it.
+    pub(super) loss: i64,
+    /// θ·δ·τ/Δt of a response, ppb.
+    pub(super) hold: i128,
+}
+
+impl HorizonCertificate {
+    pub(super) fn own_store(
+        &self,
+        problem: &Horizon,
+        number: usize,
+        storage: &Storage,
+        interval: usize,
+    ) -> OwnStore {
+        let parts = problem.parts();
+        let hold = parts.contingency.as_ref().map_or(0, |contingency| {
+            let charge = wide(self.hold[number][interval], storage.discharge_ppb);
+            // Floored: a response then seems worth more, and the minimum is lower.
+            (charge * i128::from(contingency.hold_s)).div_euclid(i128::from(parts.duration_s))
+        });
+        OwnStore {
+            energy: self.energy[number][interval],
+            loss: self.loss_of(parts.generators.len() + number, interval),
+            hold,
+        }
+    }
+}
+
 /// Charging and discharging of one interval: never both, so the smaller minimum counts.
-pub(super) fn storage(storage: &Storage, energy: i64, coupling: Coupling) -> Term {
-    let ppb = i128::from(PPB);
+pub(super) fn storage(storage: &Storage, own: OwnStore, coupling: Coupling) -> Term {
+    // Slopes carry ppb beside the scale.
+    let (ppb, unit) = (i128::from(PPB), i128::from(PPB) * i128::from(SCALE));
+    let energy = i128::from(own.energy) * i128::from(SCALE);
+    // What is left of the rating responds, where that is worth more than the energy it must last for.
+    let given = (wide(coupling.loss - own.loss, PPB) - own.hold).max(0) * i128::from(SCALE);
+    let loss = i128::from(own.loss) * unit + given;
+    let emission = i128::from(coupling.emission(0, storage.embodied_mg_per_kwh)) * ppb;
     let at = |price: i64| {
-        let value = i128::from(price - coupling.reserve) * ppb;
-        let charge = value - i128::from(energy) * i128::from(storage.charge_ppb);
-        let discharge = i128::from(2 * storage.wear) * ppb - value
-            + i128::from(energy) * i128::from(storage.discharge_ppb);
+        let value = i128::from(price - coupling.reserve) * unit - loss;
+        let charge = value - energy * i128::from(storage.charge_ppb);
+        let discharge = i128::from(2 * storage.wear) * unit - value
+            + energy * i128::from(storage.discharge_ppb)
+            + emission;
         let charged = charge.min(0) * i128::from(storage.charge_max.0);
         let discharged = discharge.min(0) * i128::from(storage.discharge_max.0);
         // The greatest supply among minimisers: discharge if that is as good, rest if charging gains nothing.
@@ -144,11 +279,25 @@ pub(super) fn storage(storage: &Storage, energy: i64, coupling: Coupling) -> Ter
     };
     let (minimum, supply) = at(coupling.price);
     let (_, supply_below) = at(coupling.price - 1);
-    Term { minimum: (minimum * i128::from(SCALE)).div_euclid(ppb), supply, supply_below }
+    let minimum = minimum - given * i128::from(storage.discharge_max.0);
+    Term { minimum: minimum.div_euclid(ppb), supply, supply_below }
+}
+
+/// The term's value at charging, discharging and response, stored energy left out.
+pub(super) fn storage_at(
+    storage: &Storage,
+    own: OwnStore,
+    coupling: Coupling,
+    (charge, discharge, response): (i64, i64, i64),
+) -> i128 {
+    let value = coupling.price - coupling.reserve - own.loss;
+    let emission = coupling.emission(0, storage.embodied_mg_per_kwh);
+    wide(value * SCALE, charge - discharge) + wide(2 * storage.wear * SCALE + emission, discharge)
+        - wide((coupling.loss - own.loss) * SCALE, response)
 }
 
 /// Stored energy after each interval, and the start: doubled Picos, floored.
-pub(super) fn stored(storage: &Storage, energy: &[i64]) -> i128 {
+pub(super) fn stored(storage: &Storage, energy: &[i64], hold: &[i64]) -> i128 {
     let keep = i128::from(PPB - storage.loss_ppb);
     let first = i128::from(energy.first().copied().unwrap_or(0));
     let mut sum = floor_energy(-keep * first * i128::from(storage.initial_uwh));
@@ -156,7 +305,8 @@ pub(super) fn stored(storage: &Storage, energy: &[i64]) -> i128 {
         let value = i128::from(*value);
         let next = energy.get(interval + 1).map_or(0, |next| i128::from(*next));
         let least = if interval + 1 == energy.len() { storage.final_min_uwh } else { 0 };
-        let slope = i128::from(PPB) * value - keep * next;
+        let lasting = i128::from(hold.get(interval).copied().unwrap_or(0));
+        let slope = i128::from(PPB) * (value - lasting) - keep * next;
         let held = if slope > 0 { least } else { storage.capacity_uwh };
         sum += floor_energy(slope * i128::from(held));
         // What the floor of the recursion leaves: less than one µWh.
@@ -169,23 +319,37 @@ fn floor_energy(term: i128) -> i128 {
     (term * ENERGY_NUMERATOR).div_euclid(ENERGY_DIVISOR)
 }
 
-pub(super) fn import(problem: &Horizon, interval: usize, coupling: Coupling) -> Term {
+/// Import; it takes as much from the tie's response, or is itself lost, so Σρ charges it either way.
+pub(super) fn import(problem: &Horizon, interval: usize, coupling: Coupling) -> Line {
     let tie = &problem.parts().tie;
-    let slope = (2_000 * tie.tariff[interval].0 - coupling.price + coupling.peak) * SCALE
-        + coupling.carbon * tie.carbon_mg_per_kwh[interval];
-    linear(slope, 0, tie.import_max[interval].0)
+    let slope = (2_000 * tie.tariff[interval].0 - coupling.price + coupling.peak + coupling.loss)
+        * SCALE
+        + coupling.emission(tie.carbon_mg_per_kwh[interval], tie.embodied_mg_per_kwh[interval]);
+    Line { slope, lo: 0, hi: tie.import_max[interval].0 }
 }
 
 /// Export as supply from −limit to 0.
-pub(super) fn export(problem: &Horizon, interval: usize, coupling: Coupling) -> Term {
+pub(super) fn export(problem: &Horizon, interval: usize, coupling: Coupling) -> Line {
     let tie = &problem.parts().tie;
     let slope = (2_000 * tie.feed_in[interval].0 - coupling.price) * SCALE;
-    linear(slope, -tie.export_max[interval].0, 0)
+    Line { slope, lo: -tie.export_max[interval].0, hi: 0 }
 }
 
-pub(super) fn shed(problem: &Horizon, tier: usize, interval: usize, coupling: Coupling) -> Term {
+pub(super) fn shed(problem: &Horizon, tier: usize, interval: usize, coupling: Coupling) -> Line {
     let tier = &problem.parts().tiers[tier];
-    linear((2_000 * tier.value.0 - coupling.price) * SCALE, 0, tier.power[interval].0)
+    let slope = (2_000 * tier.value.0 - coupling.price) * SCALE;
+    Line { slope, lo: 0, hi: tier.power[interval].0 }
+}
+
+/// A shiftable load as supply from −limit to 0.
+pub(super) fn shift(
+    load: &ShiftableLoad,
+    multiplier: i64,
+    interval: usize,
+    coupling: Coupling,
+) -> Line {
+    let slope = (-coupling.price - multiplier) * SCALE;
+    Line { slope, lo: -load.power_max[interval].0, hi: 0 }
 }
 
 /// All terms of one interval.
@@ -196,20 +360,22 @@ fn terms(
     coupling: Coupling,
 ) -> impl Iterator<Item = Term> {
     let parts = problem.parts();
-    let generators =
-        parts.generators.iter().enumerate().map(move |(position, part)| {
-            generator(part, certificate, (position, interval), coupling)
-        });
-    let storages = parts
-        .storages
+    let generators = parts.generators.iter().enumerate().map(move |(number, part)| {
+        generator(part, certificate.own(problem, number, part, interval), interval, coupling)
+    });
+    let storages = parts.storages.iter().enumerate().map(move |(number, part)| {
+        storage(part, certificate.own_store(problem, number, part, interval), coupling)
+    });
+    let tiers =
+        (0..parts.tiers.len()).map(move |tier| shed(problem, tier, interval, coupling).term());
+    let shiftable = parts
+        .shiftable
         .iter()
-        .zip(&certificate.energy)
-        .map(move |(part, energy)| storage(part, energy[interval], coupling));
-    let tiers = (0..parts.tiers.len()).map(move |tier| shed(problem, tier, interval, coupling));
-    generators
-        .chain(storages)
-        .chain(tiers)
-        .chain([import(problem, interval, coupling), export(problem, interval, coupling)])
+        .zip(&certificate.shift)
+        .map(move |(load, multiplier)| shift(load, *multiplier, interval, coupling).term());
+    generators.chain(storages).chain(tiers).chain(shiftable).chain(
+        [import(problem, interval, coupling), export(problem, interval, coupling)].map(Line::term),
+    )
 }
 
 /// Replaces every price by the pinned one, the others' multipliers as they are: the lowest whole price at which

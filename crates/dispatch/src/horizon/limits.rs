@@ -1,11 +1,11 @@
-//! Rules H1–H7: shapes and sizes with which no sum of the check leaves its type.
+//! Rules H1–H8: shapes and sizes with which no sum of the check leaves its type.
 
-use super::{Generator, HorizonParts, Storage, Tie};
+use super::{CarbonLimits, Generator, HorizonParts, ShiftableLoad, Storage, Tie};
 use gridaccord_model::Watts;
 
 /// Intervals of one horizon.
 pub const HORIZON_INTERVALS_MAX: usize = 1_024;
-/// Generators, storages and tiers of one horizon together.
+/// Generators, storages, tiers and shiftable loads of one horizon together.
 pub const HORIZON_RESOURCES_MAX: usize = 4_096;
 /// Largest absolute multiplier, half-pico-currency per Wh: some 137 currency per kWh.
 pub const MULTIPLIER_MAX: i64 = 1 << 38;
@@ -17,8 +17,10 @@ pub(super) const MARGINAL_MAX: i64 = MULTIPLIER_MAX / 2;
 pub(super) const POWER_MAX: i64 = 1 << 31;
 /// Largest quadratic coefficient, pico-currency per W²h.
 pub(super) const QUADRATIC_MAX: i64 = 1 << 30;
-/// Largest carbon intensity, mg per kWh.
+/// Largest carbon intensity, operating and embodied together, mg per kWh.
 pub(super) const CARBON_MAX: i64 = 1 << 21;
+/// Largest mass of carbon, mg: some million t.
+pub(super) const CARBON_MASS_MAX: i64 = 1 << 50;
 /// Largest store, µWh: some GWh.
 pub(super) const ENERGY_MAX: i64 = 1 << 50;
 /// Longest interval, s.
@@ -59,6 +61,9 @@ pub enum HorizonError {
     /// Rule H7.
     #[error("tiers shed more than the demand of interval {0}")]
     TiersExceedDemand(usize) = 7,
+    /// Rule H8.
+    #[error("shiftable load {0} cannot take its energy within its window")]
+    WindowTooShort(usize) = 8,
 }
 
 pub(super) fn check(parts: &HorizonParts) -> Result<(), HorizonError> {
@@ -73,7 +78,8 @@ pub(super) fn check(parts: &HorizonParts) -> Result<(), HorizonError> {
         .generators
         .len()
         .saturating_add(parts.storages.len())
-        .saturating_add(parts.tiers.len());
+        .saturating_add(parts.tiers.len())
+        .saturating_add(parts.shiftable.len());
     if resources > HORIZON_RESOURCES_MAX {
         return Err(HorizonError::TooManyResources(resources));
     }
@@ -93,13 +99,60 @@ pub(super) fn check(parts: &HorizonParts) -> Result<(), HorizonError> {
             return Err(HorizonError::TiersExceedDemand(interval));
         }
     }
-    within("the carbon cap", "mass", parts.carbon_cap.map_or(0, |cap| cap.0), 0, i64::MAX)
+    check_carbon(intervals, &parts.carbon)?;
+    check_shiftable(intervals, &parts.shiftable)?;
+    parts.contingency.as_ref().map_or(Ok(()), |contingency| {
+        let part = "a contingency";
+        powers(part, "shedding", intervals, &contingency.shed)?;
+        within(part, "time to hold", contingency.hold_s.into(), 1, DURATION_MAX_S.into())
+    })
+}
+
+fn check_carbon(intervals: usize, limits: &CarbonLimits) -> Result<(), HorizonError> {
+    let part = "a carbon cap";
+    for limit in [&limits.operating, &limits.whole] {
+        if ![0, intervals].contains(&limit.interval.len()) {
+            return Err(HorizonError::SeriesLength { part });
+        }
+        let horizon = limit.horizon.iter();
+        for mass in horizon.chain(&limit.interval) {
+            within(part, "mass", mass.0, 0, CARBON_MASS_MAX)?;
+        }
+        within(part, "excess", limit.excess_interval.0, 0, CARBON_MASS_MAX)?;
+        within(part, "excess", limit.excess_horizon.0, 0, CARBON_MASS_MAX)?;
+    }
+    Ok(())
+}
+
+fn check_shiftable(intervals: usize, loads: &[ShiftableLoad]) -> Result<(), HorizonError> {
+    let part = "a shiftable load";
+    for (number, load) in loads.iter().enumerate() {
+        powers(part, "greatest power", intervals, &load.power_max)?;
+        within(part, "energy", load.power_sum.0, 0, i64::MAX)?;
+        let most = load.power_max.iter().fold(0i64, |sum, power| sum.saturating_add(power.0));
+        if load.power_sum.0 > most {
+            return Err(HorizonError::WindowTooShort(number));
+        }
+    }
+    Ok(())
+}
+
+/// Operating, embodied and both together.
+fn check_intensity(part: &'static str, operating: i64, embodied: i64) -> Result<(), HorizonError> {
+    within(part, "carbon", operating, 0, CARBON_MAX)?;
+    within(part, "embodied carbon", embodied, 0, CARBON_MAX)?;
+    within(part, "carbon", operating.saturating_add(embodied), 0, CARBON_MAX)
 }
 
 fn check_tie(intervals: usize, tie: &Tie) -> Result<(), HorizonError> {
     powers("the tie", "import limit", intervals, &tie.import_max)?;
     powers("the tie", "export limit", intervals, &tie.export_max)?;
-    for length in [tie.tariff.len(), tie.feed_in.len(), tie.carbon_mg_per_kwh.len()] {
+    for length in [
+        tie.tariff.len(),
+        tie.feed_in.len(),
+        tie.carbon_mg_per_kwh.len(),
+        tie.embodied_mg_per_kwh.len(),
+    ] {
         if length != intervals {
             return Err(HorizonError::SeriesLength { part: "the tie" });
         }
@@ -113,7 +166,8 @@ fn check_tie(intervals: usize, tie: &Tie) -> Result<(), HorizonError> {
     }
     tie.carbon_mg_per_kwh
         .iter()
-        .try_for_each(|carbon| within("the tie", "carbon", *carbon, 0, CARBON_MAX))?;
+        .zip(&tie.embodied_mg_per_kwh)
+        .try_for_each(|(operating, embodied)| check_intensity("the tie", *operating, *embodied))?;
     within("the tie", "demand charge", tie.demand_charge, 0, DEMAND_CHARGE_MAX)?;
     within("the tie", "earlier peak", tie.peak_before.0, 0, POWER_MAX)
 }
@@ -130,7 +184,7 @@ fn check_generator(intervals: usize, generator: &Generator) -> Result<(), Horizo
     let greatest = generator.power_max.iter().fold(0i64, |most, power| most.max(power.0));
     let marginal = generator.quadratic.saturating_mul(greatest).saturating_add(generator.linear);
     within(part, "marginal cost", marginal, -MARGINAL_MAX, MARGINAL_MAX)?;
-    within(part, "carbon", generator.carbon_mg_per_kwh, 0, CARBON_MAX)?;
+    check_intensity(part, generator.carbon_mg_per_kwh, generator.embodied_mg_per_kwh)?;
     generator.ramp.map_or(Ok(()), |ramp| {
         within(part, "ramp", ramp.up.0, 0, POWER_MAX)?;
         within(part, "ramp", ramp.down.0, 0, POWER_MAX)?;
@@ -149,7 +203,8 @@ fn check_storage(storage: &Storage) -> Result<(), HorizonError> {
     within(part, "capacity", storage.capacity_uwh, 0, ENERGY_MAX)?;
     within(part, "initial energy", storage.initial_uwh, 0, storage.capacity_uwh)?;
     within(part, "final energy", storage.final_min_uwh, 0, storage.capacity_uwh)?;
-    within(part, "wear", storage.wear, 0, MARGINAL_MAX)
+    within(part, "wear", storage.wear, 0, MARGINAL_MAX)?;
+    check_intensity(part, 0, storage.embodied_mg_per_kwh)
 }
 
 fn powers(

@@ -1,5 +1,6 @@
 //! What the check of a horizon says: facts, or the first rule broken.
 
+use super::Boundary;
 use gridaccord_model::{CarbonMg, Picos, Watts};
 
 /// Facts about an accepted answer.
@@ -15,11 +16,13 @@ pub struct HorizonVerified {
     pub turnover: Picos,
     /// Operating carbon, rounded up.
     pub carbon: CarbonMg,
+    /// Operating and embodied carbon, rounded up.
+    pub carbon_whole: CarbonMg,
     /// Highest import.
     pub peak: Watts,
 }
 
-/// Why an answer is refused, in the order the rules run. Numbers are never reused.
+/// Why an answer, or a proof of infeasibility (K1, K2 and K12), is refused, in the order the rules run. Numbers are never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[repr(u16)]
 pub enum HorizonRefusal {
@@ -84,8 +87,13 @@ pub enum HorizonRefusal {
         short: Watts,
     } = 8,
     /// Rule K9.
-    #[error("carbon of {0} exceeds the cap")]
-    Carbon(CarbonMg) = 9,
+    #[error("{boundary} carbon of {mass} exceeds the cap of the horizon")]
+    Carbon {
+        /// Within which boundary.
+        boundary: Boundary,
+        /// How much.
+        mass: CarbonMg,
+    } = 9,
     /// Rule K10.
     #[error("the price of interval {interval} is not the lowest that clears")]
     PriceNotPinned {
@@ -100,6 +108,50 @@ pub enum HorizonRefusal {
         /// What the loss threshold allows.
         allowed: Picos,
     } = 11,
+    /// Rule K12.
+    #[error("the multipliers prove no infeasibility: a violation of {violation} is not above zero")]
+    NotInfeasible {
+        /// Least sum of multiplier times violation that they prove.
+        violation: Picos,
+    } = 12,
+    /// Rule K13.
+    #[error(
+        "{boundary} carbon exceeds the cap of interval {interval} by {excess}, more than the threshold"
+    )]
+    CarbonInterval {
+        /// Within which boundary.
+        boundary: Boundary,
+        /// Where.
+        interval: usize,
+        /// By how much.
+        excess: CarbonMg,
+    } = 13,
+    /// Rule K14.
+    #[error(
+        "{boundary} carbon exceeds the caps of intervals by {excess} in all, more than the threshold"
+    )]
+    CarbonExcess {
+        /// Within which boundary.
+        boundary: Boundary,
+        /// By how much.
+        excess: CarbonMg,
+    } = 14,
+    /// Rule K15.
+    #[error("shiftable load {number} consumes {sum} over all intervals")]
+    Shifted {
+        /// Which load.
+        number: usize,
+        /// Sum of its powers.
+        sum: Watts,
+    } = 15,
+    /// Rule K16.
+    #[error("the loss of the largest source is short of cover by {short} in interval {interval}")]
+    Contingency {
+        /// Where.
+        interval: usize,
+        /// By how much.
+        short: Watts,
+    } = 16,
 }
 
 impl HorizonRefusal {
@@ -115,9 +167,14 @@ impl HorizonRefusal {
             Self::Stored { .. } => 6,
             Self::Unbalanced { .. } => 7,
             Self::Reserve { .. } => 8,
-            Self::Carbon(_) => 9,
+            Self::Carbon { .. } => 9,
             Self::PriceNotPinned { .. } => 10,
             Self::GapTooLarge { .. } => 11,
+            Self::NotInfeasible { .. } => 12,
+            Self::CarbonInterval { .. } => 13,
+            Self::CarbonExcess { .. } => 14,
+            Self::Shifted { .. } => 15,
+            Self::Contingency { .. } => 16,
         }
     }
 }

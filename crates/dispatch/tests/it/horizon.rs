@@ -1,9 +1,10 @@
 //! The parts of a horizon: one row per rule, and the store's arithmetic.
 
 use gridaccord_dispatch::horizon::{
-    Generator, Horizon, HorizonError, HorizonParts, Ramp, ShedTier, Storage, Tie,
+    CarbonLimits, Contingency, Generator, Horizon, HorizonError, HorizonParts, Ramp, ShedTier,
+    ShiftableLoad, Storage, Tie,
 };
-use gridaccord_model::{Price, Watts};
+use gridaccord_model::{CarbonMg, Price, Watts};
 
 fn parts() -> HorizonParts {
     let two = |power: i64| vec![Watts(power); 2];
@@ -17,6 +18,7 @@ fn parts() -> HorizonParts {
             tariff: vec![Price(100_000); 2],
             feed_in: vec![Price(40_000); 2],
             carbon_mg_per_kwh: vec![400_000; 2],
+            embodied_mg_per_kwh: vec![0; 2],
             demand_charge: 0,
             peak_before: Watts(0),
         },
@@ -28,9 +30,12 @@ fn parts() -> HorizonParts {
             linear: 50_000_000,
             ramp: Some(Ramp { up: Watts(100), down: Watts(100), initial: Watts(0) }),
             carbon_mg_per_kwh: 0,
+            embodied_mg_per_kwh: 0,
         }],
         storages: vec![STORE],
-        carbon_cap: None,
+        shiftable: vec![ShiftableLoad { power_max: two(50), power_sum: Watts(80) }],
+        carbon: CarbonLimits::default(),
+        contingency: Some(Contingency { hold_s: 900, is_tie_lost: true, shed: two(0) }),
     }
 }
 
@@ -44,6 +49,7 @@ const STORE: Storage = Storage {
     initial_uwh: 500_000_000,
     final_min_uwh: 0,
     wear: 0,
+    embodied_mg_per_kwh: 0,
 };
 
 #[test]
@@ -51,10 +57,10 @@ fn every_rule_has_its_refusal() {
     Horizon::new(parts()).unwrap();
     let out = |part, field| HorizonError::OutOfRange { part, field };
     type Change = fn(&mut HorizonParts);
-    let rows: [(Change, HorizonError); 17] = [
+    let rows: [(Change, HorizonError); 24] = [
         (|parts| parts.demand.clear(), HorizonError::IntervalCount(0)),
         (|parts| parts.duration_s = 0, HorizonError::DurationOutOfRange(0)),
-        (|parts| parts.storages = vec![STORE; 4_096], HorizonError::TooManyResources(4_098)),
+        (|parts| parts.storages = vec![STORE; 4_096], HorizonError::TooManyResources(4_099)),
         (|parts| parts.reserve.clear(), HorizonError::SeriesLength { part: "the reserve" }),
         (|parts| parts.tie.tariff.clear(), HorizonError::SeriesLength { part: "the tie" }),
         (
@@ -75,6 +81,25 @@ fn every_rule_has_its_refusal() {
         (|parts| parts.tiers[0].value = Price(-1), out("a tier", "value")),
         (|parts| parts.tie.feed_in[1] = Price(100_001), HorizonError::WashTrade(1)),
         (|parts| parts.demand[1] = Watts(99), HorizonError::TiersExceedDemand(1)),
+        (
+            |parts| parts.carbon.whole.interval = vec![CarbonMg(1)],
+            HorizonError::SeriesLength { part: "a carbon cap" },
+        ),
+        (|parts| parts.carbon.operating.horizon = Some(CarbonMg(-1)), out("a carbon cap", "mass")),
+        (
+            |parts| parts.carbon.operating.excess_interval = CarbonMg(i64::MAX),
+            out("a carbon cap", "excess"),
+        ),
+        (|parts| parts.tie.embodied_mg_per_kwh[0] = 1 << 21, out("the tie", "carbon")),
+        (
+            |parts| parts.contingency.as_mut().unwrap().hold_s = 0,
+            out("a contingency", "time to hold"),
+        ),
+        (
+            |parts| parts.contingency.as_mut().unwrap().shed.clear(),
+            HorizonError::SeriesLength { part: "a contingency" },
+        ),
+        (|parts| parts.shiftable[0].power_sum = Watts(101), HorizonError::WindowTooShort(0)),
     ];
     for (change, expected) in rows {
         let mut changed = parts();

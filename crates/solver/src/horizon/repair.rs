@@ -1,16 +1,16 @@
 //! From floating point to whole watts that keep every limit, and to whole multipliers.
 //!
-//! Rounding is done where it costs least: ramps and stores are walked in time so that each step stays possible, and
-//! what is left of the balance goes to whoever is cheapest to move: the tie, then generators without ramps, tiers,
-//! generators within their ramps.
+//! Rounding walks forward in time, so that ramps and stores stay possible, and what is left of an interval's balance
+//! goes to whoever is cheapest to move: the tie, generators without ramps, generators within their ramps, storages,
+//! tiers.
 
 use super::{
-    boxed::Boxed,
-    ipm::Ipm,
+    point::{Carbon, Point},
     scaled::{POWER_UNIT, PRICE_UNIT, energy_unit},
 };
 use gridaccord_dispatch::horizon::{
-    Generator, Horizon, HorizonAnswer, HorizonCertificate, HorizonSolution, MULTIPLIER_MAX, Storage,
+    CarbonMultipliers, Generator, Horizon, HorizonAnswer, HorizonCertificate, HorizonSolution,
+    MULTIPLIER_MAX, ShiftableLoad,
 };
 use gridaccord_model::Watts;
 
@@ -19,162 +19,251 @@ const SHED_NOISE_W: i64 = 20;
 /// Scale of the carbon multiplier, 2²⁰, in its floating-point unit.
 const CARBON_SCALE: f64 = PRICE_UNIT / 1e6 * 1_048_576.0;
 
-pub(super) fn answer(problem: &Horizon, ipm: &Ipm) -> HorizonAnswer {
-    HorizonAnswer { solution: solution(problem, ipm), certificate: certificate(problem, ipm) }
+pub(super) fn answer(problem: &Horizon, point: &Point) -> HorizonAnswer {
+    HorizonAnswer { solution: solution(problem, point), certificate: certificate(point) }
 }
 
 fn watts(power: f64) -> i64 {
     (power * POWER_UNIT).round() as i64
 }
 
-fn certificate(problem: &Horizon, ipm: &Ipm) -> HorizonCertificate {
+/// Whole multipliers within their limits.
+pub(super) fn certificate(point: &Point) -> HorizonCertificate {
     let whole =
-        |value: f64| ((value * PRICE_UNIT).round() as i64).clamp(-MULTIPLIER_MAX, MULTIPLIER_MAX);
-    let positive = |value: f64| whole(value).max(0);
-    let mut ramped = ipm.scaled.ramped.iter();
-    let ramp = problem.parts().generators.iter().map(|generator| match generator.ramp {
-        Some(_) => {
-            let block = ramped.next().expect("one block per generator with a ramp");
-            (0..problem.intervals()).map(|t| whole(block.ramp_multiplier(t))).collect()
-        }
-        None => Vec::new(),
-    });
-    let carbon_max = (MULTIPLIER_MAX >> 21) << 20;
+        |value: &f64| ((value * PRICE_UNIT).round() as i64).clamp(-MULTIPLIER_MAX, MULTIPLIER_MAX);
+    let list = |values: &Vec<f64>| values.iter().map(whole).collect::<Vec<i64>>();
+    let positive =
+        |values: &Vec<f64>| values.iter().map(|value| whole(value).max(0)).collect::<Vec<i64>>();
     HorizonCertificate {
-        price: ipm.multipliers.price.iter().map(|value| whole(*value)).collect(),
-        reserve: ipm.multipliers.reserve.iter().map(|value| positive(*value)).collect(),
-        carbon: ((ipm.multipliers.carbon * CARBON_SCALE).round() as i64).clamp(0, carbon_max),
-        peak: ipm.scaled.import.kappa().iter().map(|value| positive(*value)).collect(),
-        ramp: ramp.collect(),
-        energy: ipm
-            .scaled
-            .stores
-            .iter()
-            .map(|store| store.value.iter().map(|value| whole(*value)).collect())
-            .collect(),
+        price: list(&point.price),
+        reserve: positive(&point.reserve),
+        carbon: std::array::from_fn(|at| carbon(&point.carbon[at])),
+        peak: positive(&point.peak),
+        ramp: point.ramp.iter().map(list).collect(),
+        energy: point.energy.iter().map(list).collect(),
+        shift: list(&point.shift_value),
+        loss: point.loss.iter().map(positive).collect(),
+        hold: point.hold.iter().map(positive).collect(),
     }
 }
 
-fn solution(problem: &Horizon, ipm: &Ipm) -> HorizonSolution {
-    let parts = problem.parts();
-    let (mut free, mut ramped) = (ipm.scaled.free.iter(), ipm.scaled.ramped.iter());
-    let mut generators: Vec<Vec<i64>> = parts
-        .generators
-        .iter()
-        .map(|generator| match generator.ramp {
-            Some(_) => walked(
-                generator,
-                &ramped.next().expect("one block per generator with a ramp").power,
-            ),
-            None => {
-                clamped(generator, &free.next().expect("one block per generator without").power)
+fn carbon(caps: &Carbon) -> CarbonMultipliers {
+    let most = (MULTIPLIER_MAX >> 21) << 20;
+    let whole = |value: f64| ((value * CARBON_SCALE).round() as i64).clamp(0, most);
+    CarbonMultipliers {
+        horizon: whole(caps.horizon),
+        interval: caps.interval.iter().map(|value| whole(*value)).collect(),
+        excess: whole(caps.excess),
+    }
+}
+
+/// Whole watts of a shiftable load that sum to its energy: rounded, then the rest where there is room.
+fn shifted(load: &ShiftableLoad, wanted: &[f64]) -> Vec<Watts> {
+    let bounds = load.power_max.iter().zip(wanted);
+    let mut powers: Vec<i64> =
+        bounds.map(|(most, wanted)| watts(*wanted).clamp(0, most.0)).collect();
+    let mut rest = load.power_sum.0 - powers.iter().sum::<i64>();
+    // First a watt each where the load runs, then whatever room there is.
+    for step in [1, i64::MAX] {
+        for (power, most) in powers.iter_mut().zip(&load.power_max) {
+            if step == 1 && *power == 0 {
+                continue;
             }
-        })
-        .collect();
-    let mut shed: Vec<Vec<i64>> = parts
-        .tiers
-        .iter()
-        .map(|tier| {
-            let wanted = &free.next().expect("one block per tier").power;
-            let quiet = |power: i64| if power < SHED_NOISE_W { 0 } else { power };
-            wanted
-                .values()
-                .zip(&tier.power)
-                .map(|(wanted, most)| quiet(watts(wanted)).min(most.0))
-                .collect()
-        })
-        .collect();
-    let unit = energy_unit(problem);
-    let flows: Vec<(Vec<i64>, Vec<i64>)> = parts
-        .storages
-        .iter()
-        .zip(&ipm.scaled.stores)
-        .map(|(storage, store)| {
-            let targets = store
-                .stored
-                .values()
-                .map(|stored| (stored * unit).round() as i64)
-                .collect::<Vec<_>>();
-            let nets: Vec<f64> = store
-                .discharge
-                .values()
-                .zip(store.charge.values())
-                .map(|(discharge, charge)| discharge - charge)
-                .collect();
-            tracked(storage, &targets, &nets, parts.duration_s)
-        })
-        .collect();
-    let (mut import, mut export) = (vec![0; problem.intervals()], vec![0; problem.intervals()]);
-    for t in 0..problem.intervals() {
-        let mut missing = parts.demand[t].0;
-        missing -= generators.iter().map(|powers| powers[t]).sum::<i64>();
-        missing -= shed.iter().map(|powers| powers[t]).sum::<i64>();
-        missing -= flows.iter().map(|(charge, discharge)| discharge[t] - charge[t]).sum::<i64>();
-        import[t] = missing.clamp(0, parts.tie.import_max[t].0);
-        export[t] = (-missing).clamp(0, parts.tie.export_max[t].0);
-        missing -= import[t] - export[t];
-        settle(problem, t, missing, &mut generators, &mut shed);
+            let moved = rest.clamp(-step, step).clamp(-*power, most.0 - *power);
+            *power += moved;
+            rest -= moved;
+        }
     }
-    let list = |powers: Vec<i64>| powers.into_iter().map(Watts).collect::<Vec<Watts>>();
-    let (charge, discharge) =
-        flows.into_iter().map(|(charge, discharge)| (list(charge), list(discharge))).unzip();
-    HorizonSolution {
-        generators: generators.into_iter().map(list).collect(),
-        charge,
-        discharge,
-        import: list(import),
-        export: list(export),
-        shed: shed.into_iter().map(list).collect(),
+    powers.into_iter().map(Watts).collect()
+}
+
+fn solution(problem: &Horizon, point: &Point) -> HorizonSolution {
+    let mut repair = Repair::new(problem, point);
+    (0..problem.intervals()).for_each(|t| repair.round(t));
+    repair.solution
+}
+
+/// Interval by interval, each possible from the one before and leaving the next one possible.
+struct Repair<'a> {
+    problem: &'a Horizon,
+    point: &'a Point,
+    solution: HorizonSolution,
+    /// Powers from which the rest of the horizon is within reach, by generator.
+    corridors: Vec<Vec<(i64, i64)>>,
+    /// Stored after the interval before, by storage.
+    stored: Vec<i64>,
+}
+
+impl<'a> Repair<'a> {
+    fn new(problem: &'a Horizon, point: &'a Point) -> Self {
+        let parts = problem.parts();
+        let list = || Vec::with_capacity(problem.intervals());
+        let lists = |count: usize| (0..count).map(|_| list()).collect::<Vec<Vec<Watts>>>();
+        Self {
+            problem,
+            point,
+            solution: HorizonSolution {
+                generators: lists(parts.generators.len()),
+                charge: lists(parts.storages.len()),
+                discharge: lists(parts.storages.len()),
+                import: list(),
+                export: list(),
+                shed: lists(parts.tiers.len()),
+                shift: parts
+                    .shiftable
+                    .iter()
+                    .zip(&point.shift)
+                    .map(|(load, wanted)| shifted(load, wanted))
+                    .collect(),
+            },
+            corridors: parts.generators.iter().map(corridor).collect(),
+            stored: parts.storages.iter().map(|storage| storage.initial_uwh).collect(),
+        }
     }
-}
 
-/// Rounded within the interval's bounds.
-fn clamped(generator: &Generator, wanted: &Boxed) -> Vec<i64> {
-    let bounds = generator.power_min.iter().zip(&generator.power_max);
-    wanted.values().zip(bounds).map(|(wanted, (lo, hi))| watts(wanted).clamp(lo.0, hi.0)).collect()
-}
+    fn round(&mut self, t: usize) {
+        let parts = self.problem.parts();
+        let mut powers: Vec<i64> = Vec::with_capacity(parts.generators.len());
+        for (number, wanted) in self.point.generators.iter().enumerate() {
+            let (lo, hi) = self.room(number, t);
+            powers.push(watts(wanted[t]).max(lo).min(hi));
+        }
+        let mut nets: Vec<i64> =
+            (0..parts.storages.len()).map(|number| self.net(number, t)).collect();
+        let quiet = |power: i64| if power < SHED_NOISE_W { 0 } else { power };
+        let tiers = parts.tiers.iter().zip(&self.point.shed);
+        let mut shed: Vec<i64> =
+            tiers.map(|(tier, wanted)| quiet(watts(wanted[t])).min(tier.power[t].0)).collect();
+        let supply = powers.iter().chain(&nets).chain(&shed).sum::<i64>();
+        let shift = self.solution.shift.iter().map(|powers| powers[t].0).sum::<i64>();
+        let mut missing = parts.demand[t].0 + shift - supply;
+        let import = missing.clamp(0, parts.tie.import_max[t].0);
+        let export = (-missing).clamp(0, parts.tie.export_max[t].0);
+        missing -= import - export;
+        self.settle(t, missing, &mut powers, &mut nets, &mut shed);
+        self.solution.import.push(Watts(import));
+        self.solution.export.push(Watts(export));
+        for (list, power) in self.solution.generators.iter_mut().zip(powers) {
+            list.push(Watts(power));
+        }
+        for (list, power) in self.solution.shed.iter_mut().zip(shed) {
+            list.push(Watts(power));
+        }
+        for (number, net) in nets.into_iter().enumerate() {
+            self.stored[number] = self.after(number, net);
+            self.solution.charge[number].push(Watts((-net).max(0)));
+            self.solution.discharge[number].push(Watts(net.max(0)));
+        }
+    }
 
-/// Rounded forward in time, each step within bounds and ramp.
-fn walked(generator: &Generator, wanted: &Boxed) -> Vec<i64> {
-    let Some(ramp) = generator.ramp else { return clamped(generator, wanted) };
-    let mut before = ramp.initial.0;
-    let step = |(t, wanted): (usize, f64)| {
-        let (lo, hi) = (generator.power_min[t].0, generator.power_max[t].0);
-        let (lo, hi) = (lo.max(before - ramp.down.0), hi.min(before + ramp.up.0));
-        before = watts(wanted).max(lo).min(hi);
-        before
-    };
-    wanted.values().enumerate().map(step).collect()
-}
+    /// Bounds of a generator's power after the interval before.
+    fn room(&self, number: usize, t: usize) -> (i64, i64) {
+        let (mut lo, mut hi) = self.corridors[number][t];
+        if let Some(ramp) = self.problem.parts().generators[number].ramp {
+            let before = self.solution.generators[number].last().copied().unwrap_or(ramp.initial).0;
+            (lo, hi) = (lo.max(before - ramp.down.0), hi.min(before + ramp.up.0));
+        }
+        (lo, hi.max(lo))
+    }
 
-/// Charge and discharge, never both, whose stored energy follows the targets as whole watts allow.
-fn tracked(
-    storage: &Storage,
-    targets: &[i64],
-    nets: &[f64],
-    duration_s: u32,
-) -> (Vec<i64>, Vec<i64>) {
-    let (mut charges, mut discharges) =
-        (Vec::with_capacity(targets.len()), Vec::with_capacity(targets.len()));
-    let mut stored = storage.initial_uwh;
-    for (t, (target, net)) in targets.iter().zip(nets).enumerate() {
-        let least = if t + 1 == targets.len() { storage.final_min_uwh } else { 0 };
-        let target = (*target).clamp(least, storage.capacity_uwh);
-        let after =
-            |net: i64| storage.after(stored, Watts((-net).max(0)), Watts(net.max(0)), duration_s);
-        // Stored energy falls as net discharge rises: the greatest net that still keeps the target, found from
-        // the solver's own by a short search.
+    fn after(&self, number: usize, net: i64) -> i64 {
+        let parts = self.problem.parts();
+        let (charge, discharge) = (Watts((-net).max(0)), Watts(net.max(0)));
+        parts.storages[number].after(self.stored[number], charge, discharge, parts.duration_s)
+    }
+
+    fn least_stored(&self, number: usize, t: usize) -> i64 {
+        let last = t + 1 == self.problem.intervals();
+        if last { self.problem.parts().storages[number].final_min_uwh } else { 0 }
+    }
+
+    /// Net discharge whose stored energy follows the point as whole watts allow.
+    ///
+    /// Stored energy falls as net discharge rises: the greatest net that still keeps the target, found from the
+    /// point's own by a short search.
+    fn net(&self, number: usize, t: usize) -> i64 {
+        let storage = &self.problem.parts().storages[number];
+        let wanted = self.point.discharge[number][t] - self.point.charge[number][t];
+        let target = (self.point.stored[number][t] * energy_unit(self.problem)).round() as i64;
+        let target = target.clamp(self.least_stored(number, t), storage.capacity_uwh);
         let (lo, hi) = (-storage.charge_max.0, storage.discharge_max.0);
-        let keeps = |net: i64| after(net) >= target;
-        let mut best = greatest(watts(*net).clamp(lo, hi), lo, hi, keeps);
-        while best < hi && after(best) > storage.capacity_uwh {
+        let keeps = |net: i64| self.after(number, net) >= target;
+        let mut best = greatest(watts(wanted).clamp(lo, hi), lo, hi, keeps);
+        while best < hi && self.after(number, best) > storage.capacity_uwh {
             best += 1;
         }
-        stored = after(best);
-        charges.push((-best).max(0));
-        discharges.push(best.max(0));
+        best
     }
-    (charges, discharges)
+
+    /// Spreads what the tie could not take: less shedding, then generators without ramps, then with, storages, tiers.
+    fn settle(
+        &self,
+        t: usize,
+        mut missing: i64,
+        powers: &mut [i64],
+        nets: &mut [i64],
+        shed: &mut [i64],
+    ) {
+        let parts = self.problem.parts();
+        for power in shed.iter_mut() {
+            let less = (-missing).clamp(0, *power);
+            *power -= less;
+            missing += less;
+        }
+        for with_ramp in [false, true] {
+            for (number, generator) in parts.generators.iter().enumerate() {
+                if missing == 0 {
+                    return;
+                }
+                if generator.ramp.is_some() == with_ramp {
+                    let (lo, hi) = self.room(number, t);
+                    let moved = (powers[number] + missing).clamp(lo, hi) - powers[number];
+                    powers[number] += moved;
+                    missing -= moved;
+                }
+            }
+        }
+        for (number, storage) in parts.storages.iter().enumerate() {
+            let least = self.least_stored(number, t);
+            let stays =
+                |net: i64| (least..=storage.capacity_uwh).contains(&self.after(number, net));
+            let wanted =
+                (nets[number] + missing).clamp(-storage.charge_max.0, storage.discharge_max.0);
+            // Halving finds how far the store allows going.
+            let (mut moved, mut step) = (0, wanted - nets[number]);
+            while step != 0 {
+                if stays(nets[number] + moved + step) && (moved + step).abs() <= missing.abs() {
+                    moved += step;
+                } else {
+                    step /= 2;
+                }
+            }
+            nets[number] += moved;
+            missing -= moved;
+        }
+        for (tier, power) in parts.tiers.iter().zip(shed) {
+            let more = missing.clamp(0, tier.power[t].0 - *power);
+            *power += more;
+            missing -= more;
+        }
+    }
+}
+
+/// Bounds of a generator's powers that leave the later ones within reach.
+fn corridor(generator: &Generator) -> Vec<(i64, i64)> {
+    let bounds = generator.power_min.iter().zip(&generator.power_max).map(|(lo, hi)| (lo.0, hi.0));
+    let mut corridor: Vec<(i64, i64)> = bounds.collect();
+    if let Some(ramp) = generator.ramp {
+        let mut later: Option<(i64, i64)> = None;
+        for (lo, hi) in corridor.iter_mut().rev() {
+            if let Some((later_lo, later_hi)) = later {
+                *lo = (*lo).max(later_lo - ramp.up.0);
+                *hi = (*hi).min(later_hi + ramp.down.0);
+            }
+            later = Some((*lo, *hi));
+        }
+    }
+    corridor
 }
 
 /// The greatest value in range that holds, for a property that fails above some value; `lo` where none does.
@@ -207,52 +296,4 @@ fn greatest(start: i64, lo: i64, hi: i64, holds: impl Fn(i64) -> bool) -> i64 {
         if holds(middle) { good = middle } else { bad = middle }
     }
     good
-}
-
-/// Spreads what the tie could not take.
-fn settle(
-    problem: &Horizon,
-    t: usize,
-    mut missing: i64,
-    generators: &mut [Vec<i64>],
-    shed: &mut [Vec<i64>],
-) {
-    let parts = problem.parts();
-    // A surplus first ends shedding.
-    for powers in shed.iter_mut() {
-        let less = (-missing).clamp(0, powers[t]);
-        powers[t] -= less;
-        missing += less;
-    }
-    for with_ramp in [false, true] {
-        for (generator, powers) in parts.generators.iter().zip(generators.iter_mut()) {
-            if missing == 0 {
-                return;
-            }
-            if generator.ramp.is_some() == with_ramp {
-                let (lo, hi) = room(generator, powers, t);
-                let moved = (powers[t] + missing).clamp(lo, hi.max(lo)) - powers[t];
-                powers[t] += moved;
-                missing -= moved;
-            }
-        }
-    }
-    for (tier, powers) in parts.tiers.iter().zip(shed) {
-        let more = missing.clamp(0, tier.power[t].0 - powers[t]);
-        powers[t] += more;
-        missing -= more;
-    }
-}
-
-/// Bounds of a power given its neighbours in time.
-fn room(generator: &Generator, powers: &[i64], t: usize) -> (i64, i64) {
-    let (mut lo, mut hi) = (generator.power_min[t].0, generator.power_max[t].0);
-    if let Some(ramp) = generator.ramp {
-        let before = if t > 0 { powers[t - 1] } else { ramp.initial.0 };
-        (lo, hi) = (lo.max(before - ramp.down.0), hi.min(before + ramp.up.0));
-        if let Some(after) = powers.get(t + 1) {
-            (lo, hi) = (lo.max(after - ramp.up.0), hi.min(after + ramp.down.0));
-        }
-    }
-    (lo, hi)
 }

@@ -6,15 +6,15 @@ use super::{
     import::Import,
     store::{Store, StoreData},
 };
-use gridaccord_dispatch::horizon::{Generator, Horizon, Storage};
-use gridaccord_model::{Price, Watts};
+use gridaccord_dispatch::horizon::{Boundary, Generator, Horizon, Storage};
+use gridaccord_model::{CarbonMg, Price, Watts};
 
 /// Half-pico-currency per Wh in one currency per MWh.
 pub(super) const PRICE_UNIT: f64 = 2e6;
 /// W in one kW.
 pub(super) const POWER_UNIT: f64 = 1e3;
 /// mg/kWh in one kg/kWh.
-const CARBON_UNIT: f64 = 1e6;
+pub(super) const CARBON_UNIT: f64 = 1e6;
 /// Couplings are tightened by this share, so that rounding to whole watts does not break them.
 const MARGIN: f64 = 1e-6;
 
@@ -79,12 +79,16 @@ impl Scaled {
                 .collect();
             Boxed::new(&x, &lo, &hi, mu)
         };
+        let cap = cap(problem);
+        let boundary = cap.map_or(Boundary::Operating, |(boundary, _)| boundary);
         let (mut free, mut ramped) = (Vec::new(), Vec::new());
         for generator in &parts.generators {
-            let (quadratic, linear, carbon) = costs(generator);
+            let (quadratic, linear) = costs(generator);
+            let carbon =
+                intensity(boundary, generator.carbon_mg_per_kwh, generator.embodied_mg_per_kwh);
             let (lo, hi) = (powers(&generator.power_min), powers(&generator.power_max));
             if generator.ramp.is_some() {
-                ramped.push(ramped_block(generator, lo, hi, mu));
+                ramped.push(ramped_block(generator, (lo, hi), carbon, mu));
             } else {
                 let power = started(&|_| linear, quadratic, lo, hi);
                 free.push(Free::new(power, quadratic, vec![linear; prices.len()], carbon));
@@ -101,8 +105,9 @@ impl Scaled {
         let power = started(&|t| feed_in[t], 0.0, least, vec![0.0; prices.len()]);
         free.push(Free::new(power, 0.0, feed_in, 0.0));
         let tariff: Vec<f64> = tie.tariff.iter().map(|tariff| price(*tariff)).collect();
-        let carbon =
-            tie.carbon_mg_per_kwh.iter().map(|carbon| *carbon as f64 / CARBON_UNIT).collect();
+        let carbon = (0..prices.len())
+            .map(|t| intensity(boundary, tie.carbon_mg_per_kwh[t], tie.embodied_mg_per_kwh[t]))
+            .collect();
         let power = started(&|t| tariff[t], 0.0, vec![0.0; prices.len()], powers(&tie.import_max));
         let mut import = Import::new(power, tariff, carbon);
         if tie.demand_charge > 0 {
@@ -118,9 +123,7 @@ impl Scaled {
         Self {
             demand: powers(&parts.demand),
             ceiling: ceiling.collect(),
-            carbon_cap: parts
-                .carbon_cap
-                .map(|cap| cap.0 as f64 / CARBON_UNIT / hours * (1.0 - MARGIN)),
+            carbon_cap: cap.map(|(_, cap)| cap.0 as f64 / CARBON_UNIT / hours * (1.0 - MARGIN)),
             free,
             ramped,
             stores: parts
@@ -134,17 +137,45 @@ impl Scaled {
     }
 }
 
-fn costs(generator: &Generator) -> (f64, f64, f64) {
-    (
-        generator.quadratic as f64 * 1e-3,
-        generator.linear as f64 * 1e-6,
-        generator.carbon_mg_per_kwh as f64 / CARBON_UNIT,
-    )
+/// Quadratic and linear cost.
+pub(super) fn costs(generator: &Generator) -> (f64, f64) {
+    (generator.quadratic as f64 * 1e-3, generator.linear as f64 * 1e-6)
+}
+
+/// Carbon within a boundary, kg/kWh.
+pub(super) fn intensity(boundary: Boundary, operating: i64, embodied: i64) -> f64 {
+    boundary.carbon(operating, embodied) as f64 / CARBON_UNIT
+}
+
+/// Whether the structured interior point knows all constraints: at most one cap on carbon, over the horizon and of
+/// nothing that storages emit, no shiftable loads and no N−1.
+pub(super) fn fits(problem: &Horizon) -> bool {
+    let parts = problem.parts();
+    let limits = [&parts.carbon.operating, &parts.carbon.whole];
+    let stored = parts.storages.iter().any(|storage| storage.embodied_mg_per_kwh > 0);
+    parts.shiftable.is_empty()
+        && parts.contingency.is_none()
+        && limits.iter().all(|limit| limit.interval.is_empty())
+        && limits.iter().filter(|limit| limit.horizon.is_some()).count() <= 1
+        && !(stored && parts.carbon.whole.horizon.is_some())
+}
+
+/// The first cap over the horizon.
+fn cap(problem: &Horizon) -> Option<(Boundary, CarbonMg)> {
+    let limits = &problem.parts().carbon;
+    Boundary::ALL
+        .into_iter()
+        .find_map(|boundary| limits.within(boundary).horizon.map(|cap| (boundary, cap)))
 }
 
 /// Starts at the power before the horizon: then no ramp is near its limit.
-fn ramped_block(generator: &Generator, lo: Vec<f64>, hi: Vec<f64>, mu: f64) -> Ramped {
-    let (quadratic, linear, carbon) = costs(generator);
+fn ramped_block(
+    generator: &Generator,
+    (lo, hi): (Vec<f64>, Vec<f64>),
+    carbon: f64,
+    mu: f64,
+) -> Ramped {
+    let (quadratic, linear) = costs(generator);
     let ramp = generator.ramp.expect("only generators with a ramp come here");
     let initial = ramp.initial.0 as f64 / POWER_UNIT;
     let inside =

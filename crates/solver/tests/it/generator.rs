@@ -2,7 +2,7 @@
 //! time-of-day tariff, reserve, one sheddable tier and a cap on carbon. The same seed gives the same campus.
 
 use gridaccord_dispatch::horizon::{
-    Generator, Horizon, HorizonParts, Ramp, ShedTier, Storage, Tie,
+    CarbonLimit, CarbonLimits, Generator, Horizon, HorizonParts, Ramp, ShedTier, Storage, Tie,
 };
 use gridaccord_model::{CarbonMg, Price, Watts};
 
@@ -62,6 +62,7 @@ pub(crate) fn campus(seed: u64, resources: usize, intervals: usize, quadratic: b
         carbon_mg_per_kwh: (0..intervals)
             .map(|t| 380_000 + (80_000.0 * wave(t, intervals, 0.1)) as i64)
             .collect(),
+        embodied_mg_per_kwh: vec![20_000; intervals],
         demand_charge: 0,
         peak_before: Watts(0),
     };
@@ -81,7 +82,15 @@ pub(crate) fn campus(seed: u64, resources: usize, intervals: usize, quadratic: b
         tiers: vec![ShedTier { power: tier, value: Price(3_000_000) }],
         generators,
         storages,
-        carbon_cap: Some(CarbonMg((energy_mwh * 220.0 * 1e6) as i64)),
+        shiftable: vec![],
+        contingency: None,
+        carbon: CarbonLimits {
+            operating: CarbonLimit {
+                horizon: Some(CarbonMg((energy_mwh * 220.0 * 1e6) as i64)),
+                ..CarbonLimit::default()
+            },
+            ..CarbonLimits::default()
+        },
     })
     .unwrap()
 }
@@ -120,6 +129,7 @@ fn generator(random: &mut Random, kind: usize, intervals: usize, quadratic: bool
         linear: random.within(low * 1_000, high * 1_000) * 1_000,
         ramp,
         carbon_mg_per_kwh: [0, 0, 38_000, 210_000, 0][kind],
+        embodied_mg_per_kwh: [40_000, 12_000, 6_000, 3_000, 0][kind],
     }
 }
 
@@ -136,5 +146,6 @@ fn battery(random: &mut Random) -> Storage {
         initial_uwh: capacity / 2,
         final_min_uwh: capacity / 2,
         wear: random.within(2_000, 9_000) * 1_000,
+        embodied_mg_per_kwh: 50_000,
     }
 }
