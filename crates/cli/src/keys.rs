@@ -102,8 +102,7 @@ fn new(args: &NewArgs) -> Result<()> {
     let card = Card::sign(args.name.clone(), &member, args.address.clone().map(|it| (&node, it)));
     card.create(&card_file)?;
     let (host, port) = args.address.as_ref().map_or(("", PORT), Address::parts);
-    let mut config = Config::new(dir, args.name.clone(), port, host.contains(':'));
-    config.share_unencrypted = args.unencrypted;
+    let config = Config::new(dir, args.name.clone(), port, host.contains(':'));
     file::create(&config_file, config.text(dir).as_bytes(), Audience::Everyone)?;
 
     println!("member key      {}  (signs commands; keep it)", member_file.display());

@@ -1,7 +1,7 @@
 //! A backup of what cannot be made again: one tar archive, and nothing in it that lets a node sign twice.
 //!
-//! In it: configuration, keys as they stand (sealed ones stay sealed), the validator's share, genesis, the group's
-//! public key, the agent's scenario and the signing marker. **Never** the consensus store: it holds the votes cast so
+//! In it: configuration, keys as they stand (sealed ones stay sealed), the validator's share (sealed by its node's key),
+//! genesis, the group's public key, the agent's scenario and the signing marker. **Never** the consensus store: it holds the votes cast so
 //! far, and an old copy of it makes a node vote again where it has voted since. A node restored from a backup therefore
 //! does not sign unless its own store is still there ([`signing`](crate::signing)); a backup of a key that has not
 //! signed yet carries a marker of its own that says so.
@@ -17,7 +17,7 @@ use crate::{
     file::{self, Audience, FileError},
     genesis, hex, home,
     keys::KeyUse,
-    secret::{self, SecretError},
+    secret::{self, Kind, SecretError},
     signing,
 };
 use archive::Entry;
@@ -49,10 +49,15 @@ const MARKER: Part = Part { name: "node.key.toml.signing", limit: signing::TEXT_
 const DATA_MARKER: Part = Part { name: "data/node-key.signing", limit: signing::TEXT_MAX };
 const GENESIS_BIN: Part = Part { name: "data/genesis.bin", limit: home::GENESIS_SIZE_MAX };
 const GROUP: Part = Part { name: "data/group.pub", limit: 256 * 1024 };
-const SHARE: Part = Part { name: "data/group-share.toml", limit: secret::TEXT_MAX };
+/// The share, and what a node needs beside it to know that the group's founding is over.
+const SHARE: Part = Part { name: "data/secrets/share.toml", limit: secret::TEXT_MAX };
+const POLYNOMIAL: Part =
+    Part { name: "data/secrets/founding-polynomial.toml", limit: secret::TEXT_MAX };
+const COMPLETE: Part =
+    Part { name: "data/secrets/founding-complete.toml", limit: secret::TEXT_MAX };
 
 /// Everything a backup may hold.
-const PARTS: [Part; 10] = [
+const PARTS: [Part; 12] = [
     CONFIG,
     MEMBER_KEY,
     NODE_KEY,
@@ -63,7 +68,17 @@ const PARTS: [Part; 10] = [
     GENESIS_BIN,
     GROUP,
     SHARE,
+    POLYNOMIAL,
+    COMPLETE,
 ];
+
+/// Parts that hold a secret, and of which kind.
+fn secret_parts() -> impl Iterator<Item = (Part, Kind)> {
+    let kept =
+        [(SHARE, "share"), (POLYNOMIAL, "founding-polynomial"), (COMPLETE, "founding-complete")];
+    let kept = kept.into_iter().filter_map(|(part, kind)| Some((part, Kind::named(kind)?)));
+    [(MEMBER_KEY, KeyUse::Member.kind()), (NODE_KEY, KeyUse::Node.kind())].into_iter().chain(kept)
+}
 
 /// Why there is no backup, or no restored node.
 #[derive(Debug, thiserror::Error)]
@@ -123,7 +138,7 @@ pub fn create(config: &Config, out: &Path) -> Result<Contents, BackupError> {
             entries.push(Entry::new(part, bytes));
         }
     }
-    entries.extend(marker(config)?);
+    entries.extend(markers(config)?);
     let bytes = Zeroizing::new(archive::write(&entries));
     file::create(out, &bytes, Audience::Owner)?;
     Ok(Contents { files: entries.iter().map(|entry| entry.part.name).collect(), plain })
@@ -143,7 +158,7 @@ pub fn restore(from: &Path, directory: &Path) -> Result<Contents, BackupError> {
     if there.next().is_some() {
         return Err(BackupError::NotEmpty(directory.to_owned()));
     }
-    file::create_directory(&directory.join(names::DATA))?;
+    file::create_directory(&directory.join(names::DATA).join(home::SECRETS))?;
     // The marker before the key it is for: a restore that is cut short leaves no key that could sign.
     let (markers, others): (Vec<_>, Vec<_>) =
         entries.iter().partition(|entry| entry.part == MARKER || entry.part == DATA_MARKER);
@@ -170,9 +185,17 @@ fn carried(config: &Config) -> Config {
 }
 
 fn secrets(config: &Config) -> impl Iterator<Item = (Part, PathBuf)> {
-    let member = config.member_key.clone().map(|path| (MEMBER_KEY, path));
-    let node = config.node_key.clone().map(|path| (NODE_KEY, path));
-    member.into_iter().chain(node).chain([(SHARE, config.data_dir.join(home::SHARE_FILE))])
+    secret_parts().filter_map(|(part, _)| {
+        let path = match part {
+            MEMBER_KEY => config.member_key.clone()?,
+            NODE_KEY => config.node_key.clone()?,
+            kept => {
+                let name = Path::new(kept.name).file_name()?;
+                config.data_dir.join(home::SECRETS).join(name)
+            }
+        };
+        Some((part, path))
+    })
 }
 
 fn publics(config: &Config) -> impl Iterator<Item = (Part, PathBuf)> {
@@ -193,24 +216,29 @@ fn optional<T>(read: Result<T, FileError>) -> Result<Option<T>, FileError> {
     }
 }
 
-/// The marker, or one that says that the key may have signed since; none where there is no node key at all.
-fn marker(config: &Config) -> Result<Option<Entry>, BackupError> {
-    let (part, marker) = match &config.node_key {
-        Some(path) => (MARKER, Marker::beside(path)),
-        None => (DATA_MARKER, Marker::within(&config.data_dir)),
-    };
-    if let Some(text) = optional(file::read_text(marker.path(), part.limit))? {
+/// The markers there are; where there is none, one that says that the key may have signed since.
+fn markers(config: &Config) -> Result<Vec<Entry>, BackupError> {
+    let beside = config.node_key.as_ref().map(|path| (MARKER, Marker::beside(path)));
+    let within = (DATA_MARKER, Marker::within(&config.data_dir));
+    let mut found = Vec::new();
+    for (part, marker) in beside.into_iter().chain([within]) {
+        let Some(text) = optional(file::read_text(marker.path(), part.limit))? else { continue };
         if !signing::is_marker(&text) {
             return Err(BackupError::Marker(marker.path().to_owned()));
         }
-        return Ok(Some(Entry::new(part, text.into_bytes())));
+        found.push(Entry::new(part, text.into_bytes()));
     }
-    let Some(path) = config.node_key.as_ref().filter(|path| path.exists()) else {
-        return Ok(None);
-    };
-    let (description, _) = secret::describe(path)?;
-    let text = signing::of_backup(hex::encode(&description.public));
-    Ok(Some(Entry::new(part, text.into_bytes())))
+    if !found.iter().any(|entry| entry.part == MARKER)
+        && let Some(path) = config.node_key.as_ref().filter(|path| path.exists())
+    {
+        let (description, _) = secret::describe(path)?;
+        let text = signing::of_backup(Some(hex::encode(&description.public)));
+        found.push(Entry::new(MARKER, text.into_bytes()));
+    }
+    if found.is_empty() {
+        found.push(Entry::new(DATA_MARKER, signing::of_backup(None).into_bytes()));
+    }
+    Ok(found)
 }
 
 /// Whether entries make up a node that can be restored without harm; names of those that hold a plain secret.
@@ -234,16 +262,12 @@ fn sound(entries: &[Entry]) -> Result<Vec<&'static str>, String> {
             return Err(format!("{} is no signing marker", part.name));
         }
     }
-    if find(NODE_KEY).is_some() && find(MARKER).is_none() {
-        return Err("it holds a node key without its signing marker: it could sign twice".into());
+    let without_key = find(NODE_KEY).is_none() && find(DATA_MARKER).is_some();
+    if find(MARKER).is_none() && !without_key {
+        return Err("it holds no signing marker for its node key: it could sign twice".into());
     }
     let mut plain = Vec::new();
-    let kinds = [
-        (MEMBER_KEY, KeyUse::Member.kind()),
-        (NODE_KEY, KeyUse::Node.kind()),
-        (SHARE, secret::Kind::GROUP_SHARE),
-    ];
-    for (part, kind) in kinds {
+    for (part, kind) in secret_parts() {
         let Some(entry) = find(part) else { continue };
         let sealed = secret::is_sealed(&Zeroizing::new(text(entry)?), &kind)
             .map_err(|problem| format!("{}: {problem}", part.name))?;

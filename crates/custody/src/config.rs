@@ -36,8 +36,6 @@ pub struct Config {
     pub node_key: Option<PathBuf>,
     /// Where it listens for other nodes.
     pub listen: SocketAddr,
-    /// Whether its share of the group key may stand in its file plainly.
-    pub share_unencrypted: bool,
     /// Addresses that take the place of those in genesis.
     pub peers: BTreeMap<Name, Address>,
     /// Its interface for people and programs.
@@ -127,8 +125,6 @@ struct ConfigText {
     node_key: Option<PathBuf>,
     listen: SocketAddr,
     #[serde(default)]
-    share_unencrypted: bool,
-    #[serde(default)]
     peers: BTreeMap<Name, Address>,
     #[serde(default)]
     api: Api,
@@ -156,7 +152,6 @@ impl Config {
             member_key: Some(directory.join(names::MEMBER_KEY)),
             node_key: Some(directory.join(names::NODE_KEY)),
             listen: SocketAddr::new(any, port),
-            share_unencrypted: false,
             peers: BTreeMap::new(),
             api: Api::default(),
             agent: Agent { scenario: None, seed: seed() },
@@ -188,7 +183,6 @@ impl Config {
             member_key: text.member_key.map(|path| directory.join(path)),
             node_key: text.node_key.map(|path| directory.join(path)),
             listen: text.listen,
-            share_unencrypted: text.share_unencrypted,
             peers: text.peers,
             api: text.api,
             agent: Agent { scenario: agent.scenario.map(|path| directory.join(path)), ..agent },

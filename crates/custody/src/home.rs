@@ -18,8 +18,8 @@ pub const LOCK_FILE: &str = "lock";
 pub const GENESIS_FILE: &str = "genesis.bin";
 /// The group's public key and polynomial.
 pub const GROUP_FILE: &str = "group.pub";
-/// The validator's share of the group key.
-pub const SHARE_FILE: &str = "group-share.toml";
+/// The directory of what the validator may show nobody: a [`Vault`](crate::Vault).
+pub const SECRETS: &str = "secrets";
 /// Most bytes of a genesis document.
 pub(crate) const GENESIS_SIZE_MAX: u64 = 1024 * 1024;
 /// Differences that a message shows.
@@ -100,18 +100,6 @@ impl Home {
     #[must_use]
     pub fn directory(&self) -> &Path {
         &self.directory
-    }
-
-    /// Where the group's public key is kept.
-    #[must_use]
-    pub fn group_file(&self) -> PathBuf {
-        self.directory.join(GROUP_FILE)
-    }
-
-    /// Where the validator's share is kept.
-    #[must_use]
-    pub fn share_file(&self) -> PathBuf {
-        self.directory.join(SHARE_FILE)
     }
 
     /// Binds the directory to a chain at the first start, and refuses any other one later.

@@ -4,13 +4,12 @@
 //! |---|---|
 //! | keep a secret in a file that only its owner reads | [`secret`], [`passphrase`] |
 //! | make, keep and find the keys of a member and of its node | [`keys`] |
-//! | keep a validator's share of the group key | [`share`] |
 //! | show others who one is | [`card`] |
 //! | agree on what a chain starts from | [`genesis`] |
 //! | say how a node runs | [`config`] |
 //! | own a data directory, and never sign twice | [`home`], [`signing`] |
 //! | carry a node to another machine | [`backup`] |
-//! | keep what a validator may show nobody | [`vault`] |
+//! | keep a validator's share of the group key | [`vault`] |
 //! | know that the disk will last, and what the system allows | [`disk`], [`limits`] |
 //!
 //! Everything here is a file, a rule about files, or a message that says which rule was broken and what mends it.
@@ -25,7 +24,6 @@ pub mod file;
 pub mod passphrase;
 pub mod secret;
 pub mod keys;
-pub mod share;
 pub mod vault;
 pub mod card;
 pub mod config;

@@ -64,8 +64,6 @@ impl Kind {
     pub const MEMBER_KEY: Self = Self(Cow::Borrowed("member-key"));
     /// A node's key on the network.
     pub const NODE_KEY: Self = Self(Cow::Borrowed("node-key"));
-    /// A validator's share of the group key.
-    pub const GROUP_SHARE: Self = Self(Cow::Borrowed("group-share"));
 
     /// A kind of that name; `None` where it has other characters or too many.
     #[must_use]

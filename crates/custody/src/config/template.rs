@@ -33,8 +33,6 @@ fn head(config: &Config, directory: &Path) -> Vec<String> {
         key("node_key", config.node_key.as_deref()),
         "# Where it listens for other nodes. Others reach it at the address in genesis.".into(),
         format!("listen = {}", quoted(&config.listen.to_string())),
-        "# Whether its share of the group key may stand on disk without a passphrase.".into(),
-        format!("share_unencrypted = {}", config.share_unencrypted),
     ]
 }
 

@@ -4,11 +4,10 @@ use super::common::{Around, key, listing, mode, name, passphrase, signed};
 use commonware_codec::Encode as _;
 use commonware_cryptography::Signer as _;
 use gridaccord_custody::{
-    Config, Marker, Passphrases, Protection, Secret, backup,
+    Config, Marker, Passphrases, Protection, Vault, backup,
     file::{self, Audience},
     keys::{self, KeyUse},
     secret::Cost,
-    share,
 };
 use proptest::prelude::*;
 use std::{fs, path::Path};
@@ -49,15 +48,10 @@ fn node(directory: &Path, started: bool) -> Config {
         let genesis = file.check().unwrap();
         fs::write(config.data_dir.join("genesis.bin"), genesis.encode()).unwrap();
         fs::write(config.data_dir.join("group.pub"), "a group").unwrap();
-        let around = Around::default();
-        share::create(
-            &config.data_dir.join("group-share.toml"),
-            &[5; 96],
-            &Secret::new(vec![8; 33]),
-            true,
-            &mut Passphrases::new(&around),
-        )
-        .unwrap();
+        let vault = Vault::open(&config.data_dir.join("secrets"), &key(101)).unwrap();
+        for name in ["share", "founding-polynomial", "founding-complete", "founding-seed-0"] {
+            vault.put(name, name.as_bytes()).unwrap();
+        }
         fs::create_dir_all(config.data_dir.join("g1-votes")).unwrap();
         fs::write(config.data_dir.join("g1-votes/blob"), "votes").unwrap();
         let marker = Marker::beside(config.node_key.as_ref().unwrap());
@@ -79,7 +73,9 @@ fn a_started_node_comes_back_without_its_votes_and_does_not_sign() {
             "node.toml",
             "member.key.toml",
             "node.key.toml",
-            "data/group-share.toml",
+            "data/secrets/share.toml",
+            "data/secrets/founding-polynomial.toml",
+            "data/secrets/founding-complete.toml",
             "genesis.toml",
             "data/genesis.bin",
             "data/group.pub",
@@ -87,7 +83,7 @@ fn a_started_node_comes_back_without_its_votes_and_does_not_sign() {
             "node.key.toml.signing",
         ]
     );
-    assert_eq!(made.plain, ["data/group-share.toml"]);
+    assert!(made.plain.is_empty());
     assert!(backup::create(&config, &out).unwrap_err().to_string().contains("exists already"));
 
     let to = directory.path().join("new/home");
@@ -103,7 +99,9 @@ fn a_started_node_comes_back_without_its_votes_and_does_not_sign() {
             ..Config::new(&to, name("g1"), 7_600, false)
         }
     );
-    assert_eq!(listing(&to.join("data")), ["genesis.bin", "group-share.toml", "group.pub"]);
+    assert_eq!(listing(&to.join("data")), ["genesis.bin", "group.pub", "secrets"]);
+    let vault = Vault::open(&to.join("data/secrets"), &key(101)).unwrap();
+    assert_eq!(vault.get("share").unwrap().unwrap().expose(), b"share");
     for file in &made.files {
         assert_eq!(mode(&to.join(file)), 0o600, "{file}");
     }
@@ -183,8 +181,18 @@ fn keys_from_the_environment_leave_their_marker_in_the_data_directory() {
     assert_eq!(made.files, ["node.toml", "genesis.toml", "scenario.toml", "data/node-key.signing"]);
     let to = directory.path().join("to");
     backup::restore(&out, &to).unwrap();
-    let marker = Marker::within(&to.join("data"));
-    marker.permit(&chain, &key(101).public_key(), false).unwrap_err();
+    let restored = Marker::within(&to.join("data"));
+    restored.permit(&chain, &key(101).public_key(), false).unwrap_err();
+
+    // Before the first start nobody knows the key, and the backup speaks for any.
+    fs::remove_file(marker.path()).unwrap();
+    let early = directory.path().join("early.tar");
+    assert_eq!(backup::create(&config, &early).unwrap().files, made.files);
+    let to = directory.path().join("early");
+    backup::restore(&early, &to).unwrap();
+    let restored = Marker::within(&to.join("data"));
+    let refused = restored.permit(&chain, &key(101).public_key(), false).unwrap_err().to_string();
+    assert!(refused.contains("comes from a backup"), "{refused}");
 }
 
 #[test]
@@ -340,7 +348,7 @@ fn archives_made_to_do_harm_are_refused_and_nothing_is_written() {
         (rebuilt(&with("node.toml", "x"), &[]), "node.toml is refused"),
         (
             rebuilt(&but("node.key.toml.signing"), &[]),
-            "it holds a node key without its signing marker: it could sign twice",
+            "it holds no signing marker for its node key: it could sign twice",
         ),
         (
             rebuilt(&with("node.key.toml.signing", "x"), &[]),

@@ -21,7 +21,7 @@ fn what_is_left_out_has_its_default_and_paths_follow_the_file() {
     assert_eq!(read.api.listen.to_string(), "127.0.0.1:8600");
     assert_eq!(read.disk.free_min_mb, 512);
     assert_eq!((read.agent.scenario, read.agent.seed), (None, 1));
-    assert!(!read.share_unencrypted && read.peers.is_empty());
+    assert!(read.peers.is_empty());
     let other =
         Config::parse(&format!("{LEAST}[agent]\nscenario = \"/x.toml\"\n"), directory.path())
             .unwrap();
@@ -36,7 +36,6 @@ fn the_template_says_what_it_was_given() {
     assert_eq!(config.listen.to_string(), "0.0.0.0:7600");
     config.peers.insert(name("7"), address("[::1]:80"));
     config.peers.insert(name("a-b"), address("h:1"));
-    config.share_unencrypted = true;
     config.agent.scenario = Some(PathBuf::from("/elsewhere/a \"b\"\\.toml"));
     config.agent.seed = 9;
     config.api.listen = "[::1]:1".parse().unwrap();
@@ -49,7 +48,7 @@ fn the_template_says_what_it_was_given() {
         "{text}"
     );
     let commented = text.lines().filter(|line| line.starts_with('#')).count();
-    assert!(commented > 12, "every key has its comment");
+    assert!(commented > 11, "every key has its comment");
 }
 
 #[test]
@@ -86,7 +85,7 @@ fn mistakes_are_shown_in_their_place() {
         (format!("{LEAST}[api]\nport = 1\n"), vec!["unknown field `port`"]),
         (format!("{LEAST}[agent]\nseed = \"x\"\n"), vec!["line 6", "invalid type: string"]),
         (format!("{LEAST}name = \"x\"\n"), vec!["line 5", "duplicate key"]),
-        (format!("{LEAST}share_unencrypted = 1\n"), vec!["invalid type: integer"]),
+        (format!("{LEAST}data_dir = 1\n"), vec!["duplicate key"]),
     ] {
         fs::write(&path, &text).unwrap();
         let message = Config::read(&path).unwrap_err().to_string();

@@ -58,8 +58,6 @@ fn one_chain_for_ever() {
 
     fs::write(&path, &genesis.encode()[1..]).unwrap();
     assert!(home.bind(&genesis).unwrap_err().to_string().contains("genesis.bin is damaged"));
-    assert_eq!(home.share_file(), directory.path().join("group-share.toml"));
-    assert_eq!(home.group_file(), directory.path().join("group.pub"));
 }
 
 #[test]

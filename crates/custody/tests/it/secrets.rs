@@ -4,10 +4,9 @@ use super::common::{Around, key, listing, mode, name, passphrase, set_mode, with
 use commonware_codec::Encode as _;
 use commonware_cryptography::Signer as _;
 use gridaccord_custody::{
-    Kind, Passphrases, Protection, Secret, hex,
+    Kind, Passphrases, Protection, Secret, Vault, hex,
     keys::{self, KeyUse},
     secret::{self, Cost, Description},
-    share,
 };
 use proptest::prelude::*;
 use std::{fs, os::unix::fs::symlink, path::Path};
@@ -146,7 +145,7 @@ fn refusals_say_what_is_wrong_and_never_quote() {
             plain.replace("version = 1", "version = \"1\""),
             "line 2 is not what such a file has there",
         ),
-        (plain.replace("\"wallet\"", "\"Wallet\""), "line 3 is not what such a file has there"),
+        (plain.replace("\"wallet\"", "\"Wallet\""), "its kind is none there can be"),
         (plain.replace("\"wallet\"", "\"node-key\""), "holds a node-key, a wallet is needed here"),
         (
             plain.replace(&secret, &format!("{secret}a")),
@@ -315,34 +314,35 @@ fn new_keys_differ() {
 }
 
 #[test]
-fn shares_are_sealed_unless_allowed_otherwise() {
+fn a_vault_opens_for_its_node_only() {
     let directory = tempfile::tempdir().unwrap();
-    let (group, share_bytes) = ([3u8; 96], Secret::new(vec![4; 33]));
-    let around = Around::default().with("GRIDACCORD_PASSPHRASE", OPENS);
-    let mut passphrases = Passphrases::new(&around);
-    let sealed = directory.path().join("sealed");
-    share::create(&sealed, &group, &share_bytes, false, &mut passphrases).unwrap();
-    assert!(secret::describe(&sealed).unwrap().1);
-    for plainly in [false, true] {
-        let read = share::read(&sealed, &group, plainly, &mut passphrases).unwrap();
-        assert_eq!(read.expose(), share_bytes.expose());
+    let path = directory.path().join("secrets");
+    let vault = Vault::open(&path, &key(101)).unwrap();
+    assert!(vault.get("share").unwrap().is_none());
+    vault.put("share", b"first").unwrap();
+    vault.put("share", b"second").unwrap();
+    let long = format!("dealing-0-{}", "ab".repeat(10));
+    vault.put(&long, b"dealt").unwrap();
+    assert_eq!((mode(&path), mode(&path.join("share.toml"))), (0o700, 0o600));
+    let again = Vault::open(&path, &key(101)).unwrap();
+    assert_eq!(again.get("share").unwrap().unwrap().expose(), b"second");
+    assert_eq!(again.get(&long).unwrap().unwrap().expose(), b"dealt");
+    let thief = Vault::open(&path, &key(102)).unwrap();
+    let refused = thief.get("share").unwrap_err().to_string();
+    assert!(refused.starts_with("the passphrase does not open"), "{refused}");
+    // A secret does not pass for another one.
+    fs::rename(path.join(format!("{long}.toml")), path.join("share.toml")).unwrap();
+    let swapped = again.get("share").unwrap_err().to_string();
+    assert!(swapped.ends_with("a share is needed here"), "{swapped}");
+    for name in ["", "../share", "Share", &"x".repeat(33)] {
+        assert_eq!(
+            vault.put(name, b"x").unwrap_err().to_string(),
+            format!("{name:?} names no secret")
+        );
     }
-    let other = share::read(&sealed, &[0; 96], false, &mut passphrases).unwrap_err().to_string();
-    assert!(other.contains("is of another group key"), "{other}");
-
-    let plain = directory.path().join("plain");
-    without(|none| share::create(&plain, &group, &share_bytes, true, none)).unwrap();
-    without(|none| share::read(&plain, &group, true, none)).unwrap();
-    let refused = without(|none| share::read(&plain, &group, false, none)).unwrap_err().to_string();
-    assert!(
-        refused.ends_with("allow that with share_unencrypted = true in node.toml"),
-        "{refused}"
-    );
-    let homeless = without(|none| {
-        share::create(&directory.path().join("x"), &group, &share_bytes, false, none)
-    });
-    assert!(
-        homeless.unwrap_err().to_string().starts_with("no passphrase: set GRIDACCORD_PASSPHRASE")
+    assert_eq!(
+        vault.put("share", &[0; secret::SIZE_MAX + 1]).unwrap_err().to_string(),
+        "a secret has 1 to 65536 bytes, its public half at most 1024"
     );
 }
 
@@ -360,12 +360,12 @@ proptest! {
     fn any_secret_round_trips(bytes in proptest::collection::vec(any::<u8>(), 1..300), public: Vec<u8>, plain: bool) {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("x");
-        let described = Description { kind: Kind::GROUP_SHARE, name: None, public };
+        let described = Description { kind: Kind::NODE_KEY, name: None, public };
         let pass = passphrase(OPENS);
         let protection = if plain { Protection::Plain } else { Protection::Sealed(&pass, Cost::LEAST) };
         secret::create(&path, &described, &Secret::new(bytes.clone()), protection).unwrap();
         let around = Around::default().with("GRIDACCORD_PASSPHRASE", OPENS);
-        let (read, secret) = secret::read(&path, &Kind::GROUP_SHARE, &mut Passphrases::new(&around)).unwrap();
+        let (read, secret) = secret::read(&path, &Kind::NODE_KEY, &mut Passphrases::new(&around)).unwrap();
         prop_assert_eq!(read, described);
         prop_assert_eq!(secret.expose(), bytes.as_slice());
     }
