@@ -1,9 +1,12 @@
 //! `gridaccord demo`: a whole campus on this machine. Every validator has keys, storage and a TCP port of its
 //! own; members without a validator use the HTTP interface of one; nothing is made up for the show.
 
+mod processes;
 mod report;
 mod stage;
 mod watch;
+
+pub(crate) use stage::free_addresses;
 
 use crate::{
     group_file::{self, GROUP_FILE},
@@ -30,6 +33,8 @@ pub(crate) const GENESIS_FILE: &str = "genesis.bin";
 
 /// From here to the chain's start: validators open their stores and find each other.
 const START_AHEAD_MS: u64 = 1_500;
+/// The same for processes, which also meet and generate the group key.
+const START_AHEAD_PROCESSES_MS: u64 = 12_000;
 /// A run of many intervals is paced to end in about this time, a run of few by the scenario's own pace.
 const RUN_WALL_MS: u32 = 331_000;
 
@@ -51,9 +56,23 @@ pub(crate) struct DemoArgs {
     /// Port of the first validator's HTTP interface on loopback; the others take any free one.
     #[arg(long, value_name = "PORT", default_value_t = 0)]
     api_port: u16,
+    /// Run every validator as a process of its own, which founds the chain with the others; one that dies is started
+    /// again.
+    #[arg(long)]
+    processes: bool,
+    /// Before a process that died is started again, ms.
+    #[arg(long, value_name = "MS", default_value_t = 1_000, requires = "processes")]
+    restart_after_ms: u64,
     /// Print one JSON object on standard output, progress on standard error.
     #[arg(long)]
     json: bool,
+}
+
+/// What came of a run.
+struct Outcome {
+    report: report::Report,
+    /// Checks that did not hold, in words.
+    problems: Vec<String>,
 }
 
 /// Runs the demo; success only if every gate settled and every check held.
@@ -67,8 +86,9 @@ pub(crate) fn run(args: &DemoArgs) -> Result<ExitCode> {
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .context("this machine's clock stands before 1970")?;
+    let ahead_ms = if args.processes { START_AHEAD_PROCESSES_MS } else { START_AHEAD_MS };
     let wall_start =
-        TimeMs(u64::try_from(now.as_millis()).unwrap_or(u64::MAX).saturating_add(START_AHEAD_MS));
+        TimeMs(u64::try_from(now.as_millis()).unwrap_or(u64::MAX).saturating_add(ahead_ms));
     let pace_ms = scenario.demo.interval_wall_ms.min((RUN_WALL_MS / intervals).max(100));
     let terms = Terms {
         seed: args.seed,
@@ -89,22 +109,27 @@ pub(crate) fn run(args: &DemoArgs) -> Result<ExitCode> {
             temporary.path()
         }
     };
-    prepare(directory, &campus)?;
+    prepare(directory, &campus, args.processes)?;
 
-    let run = stage::Run {
-        campus,
-        directory: directory.to_owned(),
-        api_port: args.api_port,
-        quiet: args.json,
+    let deadline = deadline(intervals, pace_ms);
+    let directory = directory.to_owned();
+    let outcome = if args.processes {
+        let scenario = scenarios::text(args.scenario.as_deref())?;
+        let restart_after = Duration::from_millis(args.restart_after_ms);
+        let (seed, quiet) = (args.seed, args.json);
+        processes::Run { campus, directory, scenario, seed, restart_after, quiet }.play(deadline)?
+    } else {
+        let (api_port, quiet) = (args.api_port, args.json);
+        stage::Run { campus, directory, api_port, quiet }.play(deadline)?
     };
-    let outcome = run.play(deadline(intervals, pace_ms))?;
     if args.json {
         println!("{}", serde_json::to_string_pretty(&outcome.report).expect("plain data"));
     } else {
         outcome.report.print();
         if let Some(directory) = &args.data_dir {
+            let stores = if args.processes { "/NAME/data" } else { "" };
             println!(
-                "\nVerify it again: gridaccord ledger verify --data-dir {}",
+                "\nVerify it again: gridaccord ledger verify --data-dir {}{stores}",
                 directory.display()
             );
         }
@@ -121,8 +146,9 @@ fn deadline(intervals: u32, pace_ms: u32) -> Duration {
         + Duration::from_secs(60)
 }
 
-/// Makes the data directory and writes what is needed to verify it later: genesis, and keys to sign by hand.
-fn prepare(directory: &Path, campus: &Campus) -> Result<()> {
+/// Makes the data directory and writes what is needed to verify it later: genesis, the dealt group key (processes
+/// generate theirs), and keys to sign by hand.
+fn prepare(directory: &Path, campus: &Campus, processes: bool) -> Result<()> {
     let shown = directory.display();
     let keys_directory = directory.join("keys");
     fs::create_dir_all(&keys_directory)
@@ -135,7 +161,10 @@ fn prepare(directory: &Path, campus: &Campus) -> Result<()> {
     }
     let bytes = commonware_codec::Encode::encode(&campus.genesis);
     fs::write(&genesis, &bytes).with_context(|| format!("cannot write {}", genesis.display()))?;
-    group_file::write(&directory.join(GROUP_FILE), &campus.genesis.chain_id(), &campus.group)?;
+    if !processes {
+        let group = directory.join(GROUP_FILE);
+        group_file::write(&group, &campus.genesis.chain_id(), &campus.group)?;
+    }
     for member in &campus.members {
         let path = keys_directory.join(format!("{}.toml", member.name));
         let name = member.name.parse()?;

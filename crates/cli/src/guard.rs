@@ -38,6 +38,7 @@ fn note(info: &PanicHookInfo<'_>) {
 fn say(panic: &str) -> ExitCode {
     let line = panic.replace('\n', " ");
     if is_storage(panic) {
+        let line = line.trim_start_matches("storage failed: ");
         eprintln!(
             "error: storage failed: {line}\nNothing final is lost. Mend the disk (space, permissions, hardware) and start the node again."
         );

@@ -1,17 +1,19 @@
 //! `gridaccord keys`: what a member and its node sign with, made and looked at.
 
+use crate::scenarios;
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, Subcommand};
 use commonware_cryptography::Signer as _;
 use gridaccord_custody::{
     Address, Card, Config, Marker, Name, Passphrases, Process, Protection,
-    config::names,
+    config::{Api, names},
     file::{self, Audience},
     hex,
     keys::{self, KeyUse, OwnedKey},
     secret::{self, Cost},
 };
 use std::{
+    net::SocketAddr,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -42,6 +44,12 @@ pub(crate) struct NewArgs {
     /// Where other nodes will reach yours; give it if the member is to run a validator.
     #[arg(long, value_name = "HOST:PORT")]
     address: Option<Address>,
+    /// Where the node's HTTP interface will listen [default: 127.0.0.1:8600].
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    api: Option<SocketAddr>,
+    /// Scenario whose member of this name the node will act as; it is copied.
+    #[arg(long, value_name = "FILE")]
+    scenario: Option<PathBuf>,
     /// Leave the keys without a passphrase: whoever reads the files has them.
     #[arg(long)]
     unencrypted: bool,
@@ -80,10 +88,12 @@ fn new(args: &NewArgs) -> Result<()> {
     let (member_file, node_file) = (at(names::MEMBER_KEY), at(names::NODE_KEY));
     let (card_file, config_file) = (at(&format!("{}{CARD_SUFFIX}", args.name)), at(names::CONFIG));
     let marker = Marker::beside(&node_file);
+    let scenario = args.scenario.as_ref().map(|path| scenarios::text(Some(path))).transpose()?;
+    let scenario_file = at(names::SCENARIO);
     // All or nothing: a key file must not be left behind without the rest.
-    let files = [&member_file, &node_file, &card_file, &config_file];
-    if let Some(there) = files.into_iter().chain([&marker.path().to_owned()]).find(|it| it.exists())
-    {
+    let mut files = vec![&*member_file, &*node_file, &*card_file, &*config_file, marker.path()];
+    files.extend(scenario.as_ref().map(|_| &*scenario_file));
+    if let Some(there) = files.into_iter().find(|it| it.exists()) {
         bail!(
             "{} exists already: choose another directory, keys are never overwritten",
             there.display()
@@ -102,7 +112,14 @@ fn new(args: &NewArgs) -> Result<()> {
     let card = Card::sign(args.name.clone(), &member, args.address.clone().map(|it| (&node, it)));
     card.create(&card_file)?;
     let (host, port) = args.address.as_ref().map_or(("", PORT), Address::parts);
-    let config = Config::new(dir, args.name.clone(), port, host.contains(':'));
+    let mut config = Config::new(dir, args.name.clone(), port, host.contains(':'));
+    if let Some(listen) = args.api {
+        config.api = Api { listen };
+    }
+    if let Some(scenario) = &scenario {
+        file::create(&scenario_file, scenario.as_bytes(), Audience::Everyone)?;
+        config.agent.scenario = Some(scenario_file);
+    }
     file::create(&config_file, config.text(dir).as_bytes(), Audience::Everyone)?;
 
     println!("member key      {}  (signs commands; keep it)", member_file.display());

@@ -1,6 +1,7 @@
 //! The `gridaccord` command: parse, wire, run, print.
 
 mod backup;
+mod bench_network;
 mod bench_rivals;
 mod bench_sealed;
 mod bill;
@@ -79,6 +80,9 @@ enum Command {
 enum BenchCommand {
     /// Time every step of a sealed gate and of a month's bills, beside its goal.
     Sealed(bench_sealed::BenchSealedArgs),
+    Network(bench_network::BenchNetworkArgs),
+    #[command(hide = true)]
+    NetworkNode(bench_network::BenchNodeArgs),
 }
 
 fn main() -> ExitCode {
@@ -109,6 +113,8 @@ fn main() -> ExitCode {
         Command::Bench(BenchCommand::Sealed(args)) => {
             bench_sealed::run(&args).map(|()| ExitCode::SUCCESS)
         }
+        Command::Bench(BenchCommand::Network(args)) => bench_network::run(&args),
+        Command::Bench(BenchCommand::NetworkNode(args)) => bench_network::run_node(&args),
         Command::Completions(args) => completions::run(&args),
     };
     result.unwrap_or_else(|error| {

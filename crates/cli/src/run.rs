@@ -29,6 +29,8 @@ use std::{
 use tokio::{signal::unix, time::sleep};
 use watch::Opening;
 
+/// Set by a supervisor that holds this process's standard input: when it closes, the supervisor is gone.
+pub(crate) const SUPERVISED: &str = "GRIDACCORD_SUPERVISED";
 /// Before an agent that lost its node looks for it again.
 const RESUME_PAUSE: Duration = Duration::from_secs(1);
 
@@ -42,6 +44,9 @@ pub(crate) struct RunArgs {
 
 pub(crate) fn run(args: &RunArgs) -> Result<ExitCode> {
     let node = Prepared::new(&args.config)?;
+    if std::env::var_os(SUPERVISED).is_some() {
+        watch::end_with_standard_input();
+    }
     guard::run(|| {
         let directory = node.home.directory().to_owned();
         tcp::Runtime::new(&directory)

@@ -7,16 +7,17 @@ use std::{fs, path::Path};
 /// The month of the white paper: what a demo runs unless told otherwise.
 const WHITE_PAPER: &str = include_str!("../../../scenarios/white-paper.toml");
 
+/// The text of a scenario; without a path, the white paper's.
+pub(crate) fn text(path: Option<&Path>) -> Result<String> {
+    match path {
+        None => Ok(WHITE_PAPER.to_owned()),
+        Some(path) => fs::read_to_string(path)
+            .with_context(|| format!("cannot read scenario {}", path.display())),
+    }
+}
+
 /// Reads a scenario; without a path, the white paper's.
 pub(crate) fn load(path: Option<&Path>) -> Result<Scenario> {
-    match path {
-        None => Ok(Scenario::parse(WHITE_PAPER)
-            .expect("the scenario that comes with the program is tested")),
-        Some(path) => {
-            let text = fs::read_to_string(path)
-                .with_context(|| format!("cannot read scenario {}", path.display()))?;
-            Scenario::parse(&text)
-                .with_context(|| format!("scenario {} is refused", path.display()))
-        }
-    }
+    let shown = path.unwrap_or(Path::new("of the white paper")).display();
+    Scenario::parse(&text(path)?).with_context(|| format!("scenario {shown} is refused"))
 }

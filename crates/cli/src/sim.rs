@@ -5,7 +5,7 @@ use anyhow::{Context as _, Result, bail};
 use clap::{Args, Subcommand};
 use gridaccord_model::scenario::Scenario;
 use gridaccord_node::journal::GateStage;
-use gridaccord_sim::{Plan, Simulated, Weather, hostile::Vice, simulate};
+use gridaccord_sim::{Plan, Simulated, Treason, Weather, hostile::Vice, simulate};
 use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Instant};
 
 /// Simulates a campus.
@@ -30,7 +30,8 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
     /// What goes wrong: happy, lossy, crashes, partition, storage, infeasible, worse, forged-price, copies,
-    /// silent, commits-twice, reveals-twice.
+    /// silent, commits-twice, reveals-twice; as many validators as are tolerated: conflicter, equivocator,
+    /// impersonator, nuller, nullify-only, outdated, reconfigurer, twins.
     #[arg(long, value_name = "WHAT", default_value = "happy", value_parser = weather)]
     weather: Weather,
 }
@@ -56,7 +57,7 @@ pub(crate) struct SweepArgs {
 }
 
 /// Every weather under the word that chooses it.
-const WEATHERS: [(&str, Weather); 12] = [
+const WEATHERS: [(&str, Weather); 20] = [
     ("happy", Weather::Happy),
     ("lossy", Weather::Lossy),
     ("crashes", Weather::Crashes),
@@ -69,6 +70,14 @@ const WEATHERS: [(&str, Weather); 12] = [
     ("silent", Weather::Liar(Vice::Silent)),
     ("commits-twice", Weather::Liar(Vice::CommitsTwice)),
     ("reveals-twice", Weather::Liar(Vice::RevealsTwice)),
+    ("conflicter", Weather::Traitors(Treason::Conflicter)),
+    ("equivocator", Weather::Traitors(Treason::Equivocator)),
+    ("impersonator", Weather::Traitors(Treason::Impersonator)),
+    ("nuller", Weather::Traitors(Treason::Nuller)),
+    ("nullify-only", Weather::Traitors(Treason::NullifyOnly)),
+    ("outdated", Weather::Traitors(Treason::Outdated)),
+    ("reconfigurer", Weather::Traitors(Treason::Reconfigurer)),
+    ("twins", Weather::Twins),
 ];
 
 fn weather(text: &str) -> Result<Weather, String> {

@@ -17,7 +17,7 @@ use crate::{
     file::{self, Audience, FileError},
     genesis, hex, home,
     keys::KeyUse,
-    secret::{self, Kind, SecretError},
+    secret::{self, SecretError},
     signing,
 };
 use archive::Entry;
@@ -49,12 +49,14 @@ const MARKER: Part = Part { name: "node.key.toml.signing", limit: signing::TEXT_
 const DATA_MARKER: Part = Part { name: "data/node-key.signing", limit: signing::TEXT_MAX };
 const GENESIS_BIN: Part = Part { name: "data/genesis.bin", limit: home::GENESIS_SIZE_MAX };
 const GROUP: Part = Part { name: "data/group.pub", limit: 256 * 1024 };
-/// The share, and what a node needs beside it to know that the group's founding is over.
 const SHARE: Part = Part { name: "data/secrets/share.toml", limit: secret::TEXT_MAX };
 const POLYNOMIAL: Part =
     Part { name: "data/secrets/founding-polynomial.toml", limit: secret::TEXT_MAX };
 const COMPLETE: Part =
     Part { name: "data/secrets/founding-complete.toml", limit: secret::TEXT_MAX };
+/// The validator's secrets, sealed for its node, with their kinds.
+const VAULT: [(Part, &str); 3] =
+    [(SHARE, "share"), (POLYNOMIAL, "founding-polynomial"), (COMPLETE, "founding-complete")];
 
 /// Everything a backup may hold.
 const PARTS: [Part; 12] = [
@@ -71,14 +73,6 @@ const PARTS: [Part; 12] = [
     POLYNOMIAL,
     COMPLETE,
 ];
-
-/// Parts that hold a secret, and of which kind.
-fn secret_parts() -> impl Iterator<Item = (Part, Kind)> {
-    let kept =
-        [(SHARE, "share"), (POLYNOMIAL, "founding-polynomial"), (COMPLETE, "founding-complete")];
-    let kept = kept.into_iter().filter_map(|(part, kind)| Some((part, Kind::named(kind)?)));
-    [(MEMBER_KEY, KeyUse::Member.kind()), (NODE_KEY, KeyUse::Node.kind())].into_iter().chain(kept)
-}
 
 /// Why there is no backup, or no restored node.
 #[derive(Debug, thiserror::Error)]
@@ -185,17 +179,11 @@ fn carried(config: &Config) -> Config {
 }
 
 fn secrets(config: &Config) -> impl Iterator<Item = (Part, PathBuf)> {
-    secret_parts().filter_map(|(part, _)| {
-        let path = match part {
-            MEMBER_KEY => config.member_key.clone()?,
-            NODE_KEY => config.node_key.clone()?,
-            kept => {
-                let name = Path::new(kept.name).file_name()?;
-                config.data_dir.join(home::SECRETS).join(name)
-            }
-        };
-        Some((part, path))
-    })
+    let member = config.member_key.clone().map(|path| (MEMBER_KEY, path));
+    let node = config.node_key.clone().map(|path| (NODE_KEY, path));
+    let vault = config.data_dir.join(home::SECRETS);
+    let vault = VAULT.map(|(part, kind)| (part, vault.join(format!("{kind}.toml"))));
+    member.into_iter().chain(node).chain(vault)
 }
 
 fn publics(config: &Config) -> impl Iterator<Item = (Part, PathBuf)> {
@@ -267,7 +255,9 @@ fn sound(entries: &[Entry]) -> Result<Vec<&'static str>, String> {
         return Err("it holds no signing marker for its node key: it could sign twice".into());
     }
     let mut plain = Vec::new();
-    for (part, kind) in secret_parts() {
+    let keys = [(MEMBER_KEY, KeyUse::Member.kind()), (NODE_KEY, KeyUse::Node.kind())];
+    let vault = VAULT.iter().filter_map(|(part, kind)| Some((*part, secret::Kind::named(kind)?)));
+    for (part, kind) in keys.into_iter().chain(vault) {
         let Some(entry) = find(part) else { continue };
         let sealed = secret::is_sealed(&Zeroizing::new(text(entry)?), &kind)
             .map_err(|problem| format!("{}: {problem}", part.name))?;

@@ -18,7 +18,7 @@ pub const LOCK_FILE: &str = "lock";
 pub const GENESIS_FILE: &str = "genesis.bin";
 /// The group's public key and polynomial.
 pub const GROUP_FILE: &str = "group.pub";
-/// The directory of what the validator may show nobody: a [`Vault`](crate::Vault).
+/// Directory of the validator's secrets: its share of the group key, and what it was made with.
 pub const SECRETS: &str = "secrets";
 /// Most bytes of a genesis document.
 pub(crate) const GENESIS_SIZE_MAX: u64 = 1024 * 1024;
@@ -100,6 +100,18 @@ impl Home {
     #[must_use]
     pub fn directory(&self) -> &Path {
         &self.directory
+    }
+
+    /// Where the group's public key is kept.
+    #[must_use]
+    pub fn group_file(&self) -> PathBuf {
+        self.directory.join(GROUP_FILE)
+    }
+
+    /// Where the validator's secrets are kept.
+    #[must_use]
+    pub fn secrets(&self) -> PathBuf {
+        self.directory.join(SECRETS)
     }
 
     /// Binds the directory to a chain at the first start, and refuses any other one later.

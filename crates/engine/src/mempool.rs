@@ -138,6 +138,14 @@ impl Mempool {
         self.members.keys().copied().collect()
     }
 
+    /// Whether this very command waits here.
+    #[must_use]
+    pub fn holds(&self, command: &SignedCommand) -> bool {
+        let held = self.members.get(&command.member);
+        held.and_then(|held| held.get(&command.nonce))
+            .is_some_and(|entry| *entry.command == *command)
+    }
+
     /// Takes a command whose signature is good and whose author's next nonce is `next`.
     ///
     /// # Errors

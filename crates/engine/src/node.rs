@@ -64,8 +64,8 @@ pub const CHANNELS: [(u64, u32); 7] = [
     (SYNC, 64),
     (COMMANDS, 512),
 ];
-const VOTES: u64 = 0;
-const CERTIFICATES: u64 = 1;
+pub(crate) const VOTES: u64 = 0;
+pub(crate) const CERTIFICATES: u64 = 1;
 const RESOLVER: u64 = 2;
 const BACKFILL: u64 = 3;
 const BLOCKS: u64 = 4;
@@ -378,7 +378,7 @@ where
         context.child("simplex"),
         simplex::Config {
             scheme,
-            elector: Random::<Sha256>::new(RandomVersion::V1),
+            elector: elector(),
             blocker,
             automaton: deferred.clone(),
             relay: deferred.clone(),
@@ -408,8 +408,9 @@ where
     .start(votes, certificates, resolver);
 
     let backend = Service { shared: shared.clone(), intake, outbox, marshal, databases };
-    // Nobody may be waiting: a node runs without being watched.
-    let _ = ready.send(Handle { shared: shared.clone(), backend: Arc::new(backend) });
+    let handle = Handle { shared: shared.clone(), backend: Arc::new(backend) };
+    // Nobody may be waiting. The node keeps a handle itself, or it would end with the last one.
+    let _ = ready.send(handle.clone());
     let actors = [mux, state_sync, body_sync, broadcast, marshal_actor, stateful, gossip, simplex];
     let ended = commonware_runtime::Handle::select(actors.into_iter().chain(task)).await;
     shared.close();
@@ -436,6 +437,11 @@ fn sync_config<P: Provider<PublicKey = PublicKey>, B: Blocker<PublicKey = Public
         priority_requests: false,
         priority_responses: false,
     }
+}
+
+/// Who leads a view follows from the seed of the one before it.
+pub(crate) const fn elector() -> Random<Sha256> {
+    Random::new(RandomVersion::V1)
 }
 
 /// One epoch for ever: validators change with a later version.

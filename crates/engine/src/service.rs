@@ -22,7 +22,7 @@ use tokio::sync::mpsc;
 pub(crate) struct Service<E: Runtime> {
     pub(crate) shared: Arc<Shared>,
     pub(crate) intake: Intake<E>,
-    pub(crate) outbox: mpsc::Sender<Bytes>,
+    pub(crate) outbox: mpsc::Sender<Arc<SignedCommand>>,
     pub(crate) marshal: Marshal,
     pub(crate) databases: Databases<E>,
 }

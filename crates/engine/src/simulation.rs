@@ -1,10 +1,16 @@
 //! Many validators from one seed: virtual time, a network that loses and delays, crashes, failing storage, hostile
-//! proposers. The same code as over TCP runs in it, and the same scenario gives the same digest of everything
-//! that happened.
+//! proposers, Byzantine validators. The same code as over TCP runs in it, and the same scenario gives the same
+//! digest of everything that happened.
 //!
-//! While it runs, every final block of every node is compared with every other node's at that height.
+//! While it runs, every final block of every honest node is compared with every other one's at that height, and
+//! every vote of an honest node with what that node said before in the same view.
 
+mod byzantine;
+mod wire;
 mod world;
+
+pub use byzantine::{Byzantine, Treason};
+pub use wire::Speech;
 
 use crate::{
     application::Meddle,
@@ -23,7 +29,7 @@ use gridaccord_ledger::{Digest, Genesis};
 use gridaccord_model::TimeMs;
 use rand::{RngExt as _, SeedableRng as _};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::Arc,
     time::{Duration, UNIX_EPOCH},
 };
@@ -100,7 +106,7 @@ pub enum Event {
     Restart(usize),
     /// Every link becomes this one: also the end of a partition.
     Links(Link),
-    /// Nodes hear only nodes of their own group.
+    /// Nodes hear only nodes that share a group with them.
     Partition(Vec<Vec<usize>>),
     /// Storage begins to fail, or stops to.
     Faults(Faults),
@@ -155,11 +161,13 @@ pub struct Scenario {
     pub link: Link,
     /// What happens when, by ascending time since the start.
     pub events: Vec<(Duration, Event)>,
-    /// Runs beside every node.
+    /// Runs beside every node that is not Byzantine.
     pub agent: Option<AgentTask>,
     /// Hostile proposers, by node.
     pub hostile: BTreeMap<usize, Meddle>,
-    /// Height every running node must reach, after all events.
+    /// Validators that are not honest, by node.
+    pub byzantine: BTreeMap<usize, Byzantine>,
+    /// Height every running honest node must reach, after all events.
     pub height: u64,
     /// What else must hold before it ends.
     pub done: Option<Arc<dyn Fn() -> bool + Send + Sync>>,
@@ -174,6 +182,7 @@ impl core::fmt::Debug for Scenario {
             .field("nodes", &self.keys.nodes.len())
             .field("link", &self.link)
             .field("events", &self.events)
+            .field("byzantine", &self.byzantine)
             .field("height", &self.height)
             .finish_non_exhaustive()
     }
@@ -210,6 +219,8 @@ pub struct NodeReport {
     pub starts: u32,
     /// Finality of the blocks it proposed, ms.
     pub finality_ms: Vec<u64>,
+    /// What it said on the channel of votes.
+    pub speech: Speech,
 }
 
 /// How a simulation went.
@@ -223,6 +234,8 @@ pub struct Report {
     pub elapsed: Duration,
     /// Newest view with a certificate on any node.
     pub view: u64,
+    /// Who shut whom out, by node.
+    pub blocked: BTreeSet<(usize, usize)>,
 }
 
 /// Two final blocks at one height: what must never be.
@@ -253,6 +266,16 @@ pub enum SimulationError {
         seed: u64,
         /// Where, and how.
         fork: Box<Fork>,
+    },
+    /// An honest node voted against its own vote.
+    #[error("seed {seed}: node {node} contradicts itself: {speech:?}")]
+    Contradicted {
+        /// The seed that replays it.
+        seed: u64,
+        /// Which.
+        node: usize,
+        /// What it said.
+        speech: Speech,
     },
     /// No progress.
     #[error("seed {seed}: heights {heights:?} after {limit:?}, {wanted} wanted")]

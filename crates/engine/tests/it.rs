@@ -4,6 +4,7 @@
 
 mod it {
     mod bodies;
+    mod byzantine;
     mod chain;
     mod common;
     mod founding;

@@ -12,5 +12,6 @@ pub mod weather;
 mod auditor;
 
 pub use campus::{Campus, CastError, Terms};
+pub use gridaccord_engine::simulation::Treason;
 pub use members::{ActError, act};
 pub use network::{Plan, SimError, Simulated, Weather, simulate};

@@ -9,7 +9,10 @@ use crate::{
 use gridaccord_agent::{Agent, Builder, Honest};
 use gridaccord_engine::{
     Dealing,
-    simulation::{self, Event, Faults, Keys, Link, NodeReport, SimulationError, random_crashes},
+    simulation::{
+        self, Byzantine, Event, Faults, Keys, Link, NodeReport, SimulationError, Treason,
+        random_crashes,
+    },
 };
 use gridaccord_model::{MemberId, TimeMs, scenario::Scenario};
 use gridaccord_node::{Journal, member};
@@ -41,6 +44,10 @@ pub enum Weather {
     Storage,
     /// One builder has this vice.
     Liar(Vice),
+    /// As many validators as the chain tolerates vote like this. Their members use the others' nodes.
+    Traitors(Treason),
+    /// As many validators as the chain tolerates run twice under one key, in touch with half of the others each.
+    Twins,
 }
 
 /// A simulation to run.
@@ -108,19 +115,23 @@ pub fn simulate(plan: &Plan) -> Result<Simulated, SimError> {
         _ => None,
     };
     let gates = usize::try_from(campus.genesis.market.gates).unwrap_or(usize::MAX);
+    let nodes = campus.validators().count();
+    let byzantine = plan.weather.byzantine(nodes);
     let run_ms = u64::from(plan.intervals) * u64::from(plan.weather.interval_wall_ms());
     let scenario = simulation::Scenario {
         seed: plan.seed,
         genesis: campus.genesis.clone(),
         keys: keys(&campus),
         link: plan.weather.link(),
-        events: plan.weather.events(
-            plan.seed,
-            campus.validators().count(),
-            Duration::from_millis(run_ms),
-        ),
-        agent: Some(agents(&campus, &auditor, liar)),
+        events: plan.weather.events(plan.seed, nodes, Duration::from_millis(run_ms)),
+        agent: Some(agents(
+            &campus,
+            &auditor,
+            liar,
+            (0..nodes).filter(|node| !byzantine.contains_key(node)).collect(),
+        )),
         hostile: BTreeMap::new(),
+        byzantine,
         height: 1,
         done: Some({
             let auditor = auditor.clone();
@@ -153,6 +164,8 @@ impl Weather {
             Self::Partition => "partition",
             Self::Storage => "storage faults",
             Self::Liar(vice) => vice.name(),
+            Self::Traitors(treason) => treason.name(),
+            Self::Twins => "twins",
         }
     }
 
@@ -174,9 +187,25 @@ impl Weather {
         }
     }
 
+    /// The last `f` of `3f + 1` nodes.
+    fn byzantine(self, nodes: usize) -> BTreeMap<usize, Byzantine> {
+        let first = nodes - nodes.saturating_sub(1) / 3;
+        let kind = match self {
+            Self::Traitors(treason) => Byzantine::Votes(treason),
+            Self::Twins => {
+                let (left, right) = (0..first).partition(|node| node % 2 == 0);
+                Byzantine::Twins([left, right])
+            }
+            _ => return BTreeMap::new(),
+        };
+        (first..nodes).map(|node| (node, kind.clone())).collect()
+    }
+
     fn events(self, seed: u64, nodes: usize, run: Duration) -> Vec<(Duration, Event)> {
         match self {
-            Self::Happy | Self::Lossy | Self::Liar(_) => Vec::new(),
+            Self::Happy | Self::Lossy | Self::Liar(_) | Self::Traitors(_) | Self::Twins => {
+                Vec::new()
+            }
             Self::Crashes => random_crashes(seed, nodes, run / 4, Duration::from_secs(4), 3),
             Self::Partition => {
                 let (left, right) = (0..nodes).partition(|node| node % 2 == 0);
@@ -200,23 +229,28 @@ fn keys(campus: &Campus) -> Keys {
     Keys { nodes, dealing: Dealing { group: campus.group.clone(), shares } }
 }
 
-/// Beside every node: its member's agent, those of its guests, and the auditor's eyes.
+/// Beside every node of `hosts`: its member's agent, those of guests, and the auditor's eyes. Members of other
+/// nodes are guests, too.
 fn agents(
     campus: &Arc<Campus>,
     auditor: &Arc<Mutex<Auditor>>,
     liar: Option<(MemberId, Vice)>,
+    hosts: Vec<usize>,
 ) -> simulation::AgentTask {
     let (campus, auditor) = (campus.clone(), auditor.clone());
-    let nodes = campus.validators().count().max(1);
     Arc::new(move |beside: simulation::Agent| {
         let clock = campus.genesis.clock;
-        let own = campus.validators().nth(beside.node).map(|(member, _)| member);
-        let guests =
-            campus.guests().enumerate().filter(|(position, _)| position % nodes == beside.node);
+        let validators = campus.validators().map(|(member, _)| member).enumerate();
+        let (own, homeless): (Vec<_>, Vec<_>) =
+            validators.partition(|(node, _)| hosts.contains(node));
+        let own = own.into_iter().filter(|(node, _)| *node == beside.node);
+        let guests = campus.guests().chain(homeless.into_iter().map(|(_, member)| member));
+        let guests = guests
+            .enumerate()
+            .filter(|(position, _)| hosts.get(position % hosts.len()) == Some(&beside.node));
         let members: Vec<Agent> = own
-            .into_iter()
-            .chain(guests.map(|(_, member)| member))
-            .map(|member| campus.agent(member, builder(member, liar)))
+            .chain(guests)
+            .map(|(_, member)| campus.agent(member, builder(member, liar)))
             .collect();
         let auditor = auditor.clone();
         Box::pin(async move {

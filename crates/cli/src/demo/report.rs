@@ -2,10 +2,7 @@
 
 use super::watch::Watch;
 use comfy_table::{CellAlignment, Table, presets::NOTHING};
-use gridaccord_engine::{
-    Handle,
-    light::{LightError, Proven},
-};
+use gridaccord_engine::light::{LightError, Proven};
 use gridaccord_ledger::{Role, records::Line};
 use gridaccord_model::{GateId, Joules, Picos, TimeS};
 use gridaccord_node::{
@@ -52,6 +49,9 @@ pub(super) struct Report {
     settlement: Settlement,
     trust: BTreeMap<String, Trust>,
     light_check: Option<LightCheck>,
+    /// How often each validator's process was started, where validators are processes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    process_starts: Option<BTreeMap<String, u32>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -171,7 +171,6 @@ impl Report {
     pub(super) fn new(
         campus: &Campus,
         watch: &Watch,
-        handles: &[(&Cast, Handle)],
         light_check: Option<LightCheck>,
         elapsed: Duration,
     ) -> Self {
@@ -179,7 +178,7 @@ impl Report {
         Self {
             scenario: campus.scenario().name.clone(),
             seed_chain_id: gridaccord_custody::hex::encode(&campus.genesis.chain_id().0),
-            validators: handles.len(),
+            validators: campus.validators().count(),
             height: watch.height,
             state_root: watch
                 .state_root
@@ -200,7 +199,13 @@ impl Report {
             settlement: settlement(campus, watch),
             trust: trust(campus, watch),
             light_check,
+            process_starts: None,
         }
+    }
+
+    /// Adds how often each validator's process was started.
+    pub(super) fn set_processes(&mut self, starts: BTreeMap<String, u32>) {
+        self.process_starts = Some(starts);
     }
 
     /// Checks of the whole run that did not hold.

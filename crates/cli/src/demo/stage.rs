@@ -1,6 +1,7 @@
 //! The stage: validators, interfaces and agents of a campus, started, watched and checked.
 
 use super::{
+    Outcome,
     report::{LightCheck, Report},
     watch::{Shared, Watch},
 };
@@ -34,13 +35,6 @@ pub(super) struct Run {
     pub(super) quiet: bool,
 }
 
-/// What came of it.
-pub(super) struct Outcome {
-    pub(super) report: Report,
-    /// Checks that did not hold, in words.
-    pub(super) problems: Vec<String>,
-}
-
 impl Run {
     /// Plays until every gate has settled or failed, or the deadline is over.
     pub(super) fn play(self, deadline: Duration) -> Result<Outcome> {
@@ -72,7 +66,7 @@ impl Run {
         if !in_time {
             problems.push(format!("not every gate was over after {} s", deadline.as_secs()));
         }
-        let report = Report::new(&self.campus, &watch, &handles, light_check, started.elapsed());
+        let report = Report::new(&self.campus, &watch, light_check, started.elapsed());
         problems.extend(report.problems(&watch));
         Ok(Outcome { report, problems })
     }
@@ -201,7 +195,7 @@ impl Run {
 }
 
 /// Loopback addresses nobody listens on. All are held until the last is found, so that they differ.
-fn free_addresses(count: usize) -> Result<Vec<SocketAddr>> {
+pub(crate) fn free_addresses(count: usize) -> Result<Vec<SocketAddr>> {
     let listeners: Vec<TcpListener> = (0..count)
         .map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))
         .collect::<Result<_, _>>()

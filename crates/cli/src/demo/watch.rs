@@ -2,7 +2,7 @@
 
 use gridaccord_engine::{Finalized, Handle};
 use gridaccord_ledger::{Digest, Event, genesis::Clock};
-use gridaccord_model::{GateId, MemberId, TimeS};
+use gridaccord_model::{GateId, MemberId, TimeMs, TimeS};
 use gridaccord_node::Journal;
 use gridaccord_sim::{Campus, campus::Cast};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -69,6 +69,26 @@ impl Shared {
     }
 }
 
+/// A final block as it is told.
+pub(super) struct Told {
+    pub(super) height: u64,
+    pub(super) timestamp: TimeMs,
+    pub(super) events: Vec<Event>,
+    /// Root and receipts, where the block comes from a validator in this process.
+    pub(super) inside: Option<Arc<Finalized>>,
+}
+
+impl From<Arc<Finalized>> for Told {
+    fn from(block: Arc<Finalized>) -> Self {
+        Self {
+            height: block.height,
+            timestamp: block.timestamp,
+            events: block.outcome.events.clone(),
+            inside: Some(block),
+        }
+    }
+}
+
 /// One validator's view of the run.
 pub(super) struct Watch {
     pub(super) journal: Journal,
@@ -81,13 +101,13 @@ pub(super) struct Watch {
     gates: usize,
     names: BTreeMap<MemberId, String>,
     closed: BTreeMap<GateId, Instant>,
-    blocks: mpsc::UnboundedReceiver<Arc<Finalized>>,
+    blocks: mpsc::UnboundedReceiver<Told>,
     bar: ProgressBar,
     quiet: bool,
 }
 
 impl Watch {
-    /// Follows every validator; the first one's blocks are the ones told.
+    /// Follows every validator of this process; the first one's blocks are the ones told.
     pub(super) fn start(
         campus: &Campus,
         handles: &[(&Cast, Handle)],
@@ -104,11 +124,21 @@ impl Watch {
                     shared.finalised(&name, &block);
                     if let Some(told) = &told {
                         // Nobody listens any more once the run is over.
-                        let _ = told.send(block);
+                        let _ = told.send(Told::from(block));
                     }
                 }
             });
         }
+        Self::of(campus, blocks, shared, quiet)
+    }
+
+    /// Tells blocks in order of height; what comes twice is told once.
+    pub(super) fn of(
+        campus: &Campus,
+        blocks: mpsc::UnboundedReceiver<Told>,
+        shared: Arc<Shared>,
+        quiet: bool,
+    ) -> Self {
         let gates = usize::try_from(campus.genesis.market.gates).unwrap_or(usize::MAX);
         Self {
             journal: Journal::default(),
@@ -134,9 +164,18 @@ impl Watch {
                 self.shared.problem("the first validator stopped".into());
                 return;
             };
-            self.take(&block);
+            if block.height > self.height {
+                self.take(&block);
+            }
         }
         self.bar.finish_and_clear();
+    }
+
+    /// Takes a verified story of the whole run in place of what was watched.
+    pub(super) fn replace(&mut self, height: u64, journal: Journal, state_root: Digest) {
+        self.height = height;
+        self.journal = journal;
+        self.state_root = Some(state_root);
     }
 
     /// Prints a line of progress.
@@ -144,15 +183,17 @@ impl Watch {
         self.bar.suspend(|| if self.quiet { eprintln!("{line}") } else { println!("{line}") });
     }
 
-    fn take(&mut self, block: &Finalized) {
+    fn take(&mut self, block: &Told) {
         self.height = block.height;
-        self.state_root = Some(block.state_root);
-        for receipt in &block.outcome.receipts {
-            self.command_ms.extend(self.shared.receipt_ms(&receipt.id));
-            self.journal.record_receipt(&receipt.result);
+        if let Some(inside) = &block.inside {
+            self.state_root = Some(inside.state_root);
+            for receipt in &inside.outcome.receipts {
+                self.command_ms.extend(self.shared.receipt_ms(&receipt.id));
+                self.journal.record_receipt(&receipt.result);
+            }
         }
-        self.journal.record(block.timestamp, &block.outcome.events);
-        for event in &block.outcome.events {
+        self.journal.record(block.timestamp, &block.events);
+        for event in &block.events {
             self.tell(event, self.clock.ledger(block.timestamp));
         }
         self.bar.set_position(u64::try_from(self.journal.over()).unwrap_or(0));

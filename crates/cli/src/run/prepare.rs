@@ -25,8 +25,6 @@ use std::{
 };
 use zeroize::Zeroizing;
 
-/// Where a node keeps its secrets, in its data directory.
-const SECRETS: &str = "secrets";
 /// Files that clients may not use up.
 const FILES_RESERVED: u64 = limits::OPEN_FILES_MIN / 2;
 
@@ -88,7 +86,7 @@ impl Prepared {
         };
         let voted = tcp::has_voted(home.directory(), name.as_ref());
         let permit = marker.permit(&genesis.chain_id(), &node_key.public_key(), voted)?;
-        let vault = Vault::open(&home.directory().join(SECRETS), &node_key)?;
+        let vault = Vault::open(&home.secrets(), &node_key)?;
         let peers = peers(&file, &config, &node_key)?;
         let names = file.addresses().map(|(name, key, _)| (key.clone(), name.clone()));
         Ok(Self {

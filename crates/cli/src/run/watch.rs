@@ -49,6 +49,15 @@ impl Opening {
     }
 }
 
+/// Ends this process when its standard input closes.
+pub(super) fn end_with_standard_input() {
+    thread::spawn(|| {
+        // Nothing is ever written to it; an error is an end too.
+        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        std::process::exit(0);
+    });
+}
+
 /// Stops proposing while the disk has less than `least` MB free; resolves, with the reason, once it has less than a
 /// quarter of that and the node must stop.
 pub(super) async fn disk(directory: PathBuf, least: u64, handle: Handle, port: NodePort) -> String {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
 
 mod commands;
+mod processes;
 mod run;
 mod strangers;
 mod wall;

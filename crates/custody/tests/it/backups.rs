@@ -49,9 +49,10 @@ fn node(directory: &Path, started: bool) -> Config {
         fs::write(config.data_dir.join("genesis.bin"), genesis.encode()).unwrap();
         fs::write(config.data_dir.join("group.pub"), "a group").unwrap();
         let vault = Vault::open(&config.data_dir.join("secrets"), &key(101)).unwrap();
-        for name in ["share", "founding-polynomial", "founding-complete", "founding-seed-0"] {
-            vault.put(name, name.as_bytes()).unwrap();
-        }
+        vault.put("share", &[8; 33]).unwrap();
+        vault.put("founding-polynomial", &[9; 99]).unwrap();
+        vault.put("founding-complete", b"yes").unwrap();
+        vault.put("founding-seed-0", &[7; 32]).unwrap();
         fs::create_dir_all(config.data_dir.join("g1-votes")).unwrap();
         fs::write(config.data_dir.join("g1-votes/blob"), "votes").unwrap();
         let marker = Marker::beside(config.node_key.as_ref().unwrap());
@@ -101,7 +102,7 @@ fn a_started_node_comes_back_without_its_votes_and_does_not_sign() {
     );
     assert_eq!(listing(&to.join("data")), ["genesis.bin", "group.pub", "secrets"]);
     let vault = Vault::open(&to.join("data/secrets"), &key(101)).unwrap();
-    assert_eq!(vault.get("share").unwrap().unwrap().expose(), b"share");
+    assert_eq!(vault.get("share").unwrap().unwrap().expose(), [8; 33]);
     for file in &made.files {
         assert_eq!(mode(&to.join(file)), 0o600, "{file}");
     }

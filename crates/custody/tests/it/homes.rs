@@ -58,6 +58,8 @@ fn one_chain_for_ever() {
 
     fs::write(&path, &genesis.encode()[1..]).unwrap();
     assert!(home.bind(&genesis).unwrap_err().to_string().contains("genesis.bin is damaged"));
+    assert_eq!(home.secrets(), directory.path().join("secrets"));
+    assert_eq!(home.group_file(), directory.path().join("group.pub"));
 }
 
 #[test]

@@ -1,14 +1,15 @@
 //! The course of a simulation: events as they fall due, nodes that come and go, and the comparison of what they
 //! finalise.
 
+mod start;
+
 use super::{
-    Agent, AgentTask, Clock, Event, Fork, Link, NodeReport, Report, Scenario, SimulationError,
-    permille,
+    Event, Fork, Link, NodeReport, Report, Scenario, SimulationError, permille, wire::Witness,
 };
 use crate::{
     chain::{Chain, PublicKey, Share},
     handle::Handle,
-    node::{self, CHANNELS, Config, Network, message_size_max, quota},
+    node::message_size_max,
 };
 use commonware_cryptography::{Signer as _, ed25519};
 use commonware_p2p::{
@@ -16,7 +17,7 @@ use commonware_p2p::{
     simulated::{self, Oracle},
 };
 use commonware_runtime::{
-    Clock as _, Spawner as _, Supervisor as _,
+    Clock as _, Supervisor as _,
     deterministic::{Context, FaultConfig},
 };
 use commonware_utils::{NZUsize, ordered::Set, sync::Mutex};
@@ -27,7 +28,6 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use tokio::sync::oneshot;
 
 /// How often the course of a simulation is looked at, in virtual time.
 const STEP: Duration = Duration::from_millis(50);
@@ -53,6 +53,7 @@ pub(super) struct World {
     oracle: Oracle<PublicKey, Context>,
     tasks: BTreeMap<usize, commonware_runtime::Handle<()>>,
     ledger: Arc<Mutex<Ledger>>,
+    witness: Witness,
 }
 
 impl World {
@@ -77,8 +78,17 @@ impl World {
         oracle.manager().track(0, Set::from_iter_dedup(keys.iter().cloned()));
         let nodes = vec![NodeReport::default(); keys.len()];
         let ledger = Arc::new(Mutex::new(Ledger { nodes, ..Ledger::default() }));
-        let mut world =
-            Self { context, scenario, chain, shares, keys, oracle, tasks: BTreeMap::new(), ledger };
+        let mut world = Self {
+            context,
+            scenario,
+            chain,
+            shares,
+            keys,
+            oracle,
+            tasks: BTreeMap::new(),
+            ledger,
+            witness: Witness::default(),
+        };
         world.link(world.scenario.link, |_, _| true).await;
         for node in 0..world.keys.len() {
             world.start(node).await;
@@ -105,8 +115,9 @@ impl World {
                     fork: Box::new(fork),
                 });
             }
+            self.compare_votes()?;
             if events.peek().is_none() && failed.is_empty() && self.reached() {
-                return Ok(self.report(elapsed));
+                return Ok(self.report(elapsed).await);
             }
             if elapsed > self.scenario.limit {
                 let heights = self.ledger.lock().nodes.iter().map(|node| node.height).collect();
@@ -117,12 +128,31 @@ impl World {
         }
     }
 
+    fn honest(&self, node: usize) -> bool {
+        !self.scenario.byzantine.contains_key(&node)
+    }
+
+    /// A validator that keeps to the protocol never contradicts itself, and never speaks for another.
+    fn compare_votes(&self) -> Result<(), SimulationError> {
+        for node in (0..self.keys.len()).filter(|node| self.honest(*node)) {
+            let speech = self.witness.speech(node);
+            if speech.contradictions + speech.impersonations + speech.foreign > 0 {
+                return Err(SimulationError::Contradicted {
+                    seed: self.scenario.seed,
+                    node,
+                    speech,
+                });
+            }
+        }
+        Ok(())
+    }
+
     fn reached(&self) -> bool {
         if self.scenario.done.as_ref().is_some_and(|done| !done()) {
             return false;
         }
         let ledger = self.ledger.lock();
-        self.tasks.keys().all(|node| {
+        self.tasks.keys().filter(|node| self.honest(**node)).all(|node| {
             ledger
                 .handles
                 .get(node)
@@ -130,7 +160,12 @@ impl World {
         })
     }
 
-    fn report(&self, elapsed: Duration) -> Report {
+    async fn report(&self, elapsed: Duration) -> Report {
+        let digest = self.context.auditor().state();
+        let number = |key: &PublicKey| self.keys.iter().position(|known| known == key);
+        let blocked = self.oracle.blocked().await.unwrap_or_default();
+        let blocked =
+            blocked.iter().filter_map(|(by, whom)| number(by).zip(number(whom))).collect();
         let ledger = self.ledger.lock();
         let mut nodes = ledger.nodes.clone();
         let mut view = 0;
@@ -139,7 +174,10 @@ impl World {
             nodes[*node].height = status.height;
             view = view.max(status.view);
         }
-        Report { digest: self.context.auditor().state(), nodes, elapsed, view }
+        for (node, report) in nodes.iter_mut().enumerate() {
+            report.speech = self.witness.speech(node);
+        }
+        Report { digest, nodes, elapsed, view, blocked }
     }
 
     async fn happen(&mut self, event: Event, down: &mut BTreeSet<usize>) {
@@ -154,9 +192,10 @@ impl World {
             }
             Event::Links(link) => self.link(link, |_, _| true).await,
             Event::Partition(groups) => {
-                let group = |node| groups.iter().position(|group| group.contains(&node));
-                let link = self.scenario.link;
-                self.link(link, |from, to| group(from) == group(to)).await;
+                let joined = |from, to| {
+                    groups.iter().any(|group| group.contains(&from) && group.contains(&to))
+                };
+                self.link(self.scenario.link, joined).await;
             }
             Event::Faults(faults) => {
                 let config = FaultConfig {
@@ -194,55 +233,6 @@ impl World {
         }
     }
 
-    fn stop(&mut self, node: usize) {
-        if let Some(task) = self.tasks.remove(&node) {
-            task.abort();
-        }
-        self.ledger.lock().handles.remove(&node);
-    }
-
-    async fn start(&mut self, node: usize) {
-        self.stop(node);
-        let starts = {
-            let mut ledger = self.ledger.lock();
-            ledger.nodes[node].starts += 1;
-            ledger.nodes[node].starts
-        };
-        let key = self.keys[node].clone();
-        let control = self.oracle.control(key.clone());
-        let mut channels = Vec::with_capacity(CHANNELS.len());
-        for (channel, rate) in CHANNELS {
-            channels.push(
-                control
-                    .register(channel, quota(rate))
-                    .await
-                    .expect("the network runs as long as the world"),
-            );
-        }
-        let Ok(channels) = channels.try_into() else { unreachable!("one was made per channel") };
-        let network =
-            Network { channels, peers: self.oracle.manager(), blocker: control, task: None };
-        let mut config =
-            Config::new(self.chain.clone(), key, self.shares[node].clone(), format!("node-{node}"));
-        config.meddle = self.scenario.hostile.get(&node).cloned();
-        let (ready, handle) = oneshot::channel();
-        let (agent, ledger) = (self.scenario.agent.clone(), self.ledger.clone());
-        let context = self
-            .context
-            .child("node")
-            .with_attribute("index", node)
-            .with_attribute("start", starts);
-        let task = context.spawn(move |context| async move {
-            context
-                .child("watch")
-                .spawn(move |context| watch(context, node, handle, ledger, agent));
-            if let Err(error) = node::run(context, config, network, ready).await {
-                tracing::error!(%error, "the node cannot run");
-            }
-        });
-        self.tasks.insert(node, task);
-    }
-
     async fn link(&self, link: Link, joined: impl Fn(usize, usize) -> bool) {
         for (from, sender) in self.keys.iter().enumerate() {
             for (to, receiver) in self.keys.iter().enumerate().filter(|(to, _)| *to != from) {
@@ -257,34 +247,5 @@ impl World {
                 }
             }
         }
-    }
-}
-
-/// Compares a node's final blocks with the others', and runs its agent.
-async fn watch(
-    context: Context,
-    node: usize,
-    handle: oneshot::Receiver<Handle>,
-    ledger: Arc<Mutex<Ledger>>,
-    agent: Option<AgentTask>,
-) {
-    let Ok(handle) = handle.await else { return };
-    let mut blocks = handle.subscribe();
-    ledger.lock().handles.insert(node, handle.clone());
-    if let Some(agent) = agent {
-        let task = move |context| agent(Agent { node, handle, clock: Clock(context) });
-        context.child("agent").spawn(task);
-    }
-    while let Some(block) = blocks.recv().await {
-        let seen = (block.digest, block.state_root);
-        let mut ledger = ledger.lock();
-        let agreed = *ledger.agreed.entry(block.height).or_insert(seen);
-        if agreed != seen {
-            ledger.fork = Some(Fork { height: block.height, first: agreed, second: seen });
-        }
-        let report = &mut ledger.nodes[node];
-        report.height = block.height;
-        report.roots.insert(block.height, block.state_root);
-        report.finality_ms.extend(block.finality_ms);
     }
 }

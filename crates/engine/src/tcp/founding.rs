@@ -30,7 +30,7 @@ use commonware_cryptography::{
 use commonware_glue::dkg::{SecretStore as _, bootstrap, network, types::EpochInfo};
 use commonware_p2p::{PeerSetSubscription, Provider, TrackedPeers};
 use commonware_parallel::Sequential;
-use commonware_runtime::{Handle as TaskHandle, Spawner as _, Supervisor as _};
+use commonware_runtime::{Clock as _, Handle as TaskHandle, Spawner as _, Supervisor as _};
 use commonware_utils::{
     NZDuration, NZU64, NZUsize, TryCollect as _, channel::oneshot, ordered::Set, sequence::Unit,
 };
@@ -50,6 +50,8 @@ const NAMESPACE: &[u8] = b"gridaccord/founding/v1";
 const CACHE_PAGES: usize = 64;
 /// Blocks of the ceremony per validator. In the second half of them each must lead one that becomes final.
 const BLOCKS_PER_VALIDATOR: u64 = 6;
+/// From the first document that differs to the end of this node.
+const PARTING: Duration = Duration::from_secs(2);
 const FETCH_TIMEOUT: Duration = Duration::from_secs(2);
 const FETCH_RETRY: Duration = Duration::from_millis(250);
 
@@ -144,7 +146,7 @@ impl Founding {
             None => {
                 // A ceremony that had begun goes on without those that are gone since.
                 if vault.get_seed(Epoch::zero()).await.is_none() {
-                    self.meet(met.clone(), &others).await?;
+                    self.meet(context, met.clone(), &others).await?;
                 }
                 (self.told)(Progress::Generating);
                 let ceremony = ceremony.ok_or(StartError::FoundingFailed)?;
@@ -171,12 +173,15 @@ impl Founding {
     /// Waits until every validator has been heard with the same genesis.
     async fn meet(
         &self,
+        context: &Context,
         mut met: watch::Receiver<Met>,
         others: &BTreeSet<PublicKey>,
     ) -> Result<(), StartError> {
         loop {
             let known = met.borrow_and_update().clone();
             if let Some((peer, theirs)) = known.differing {
+                // Long enough for the other side to get this node's document too.
+                context.sleep(PARTING).await;
                 return Err(StartError::GenesisDiffers {
                     peer: Box::new(peer),
                     theirs: Box::new(theirs),

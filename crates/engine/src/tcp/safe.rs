@@ -19,7 +19,7 @@ use zeroize::Zeroizing;
 
 /// A place for secrets, encrypted at rest.
 pub trait Safe: Send + Sync + 'static {
-    /// Keeps bytes under a name (`a`–`z`, `0`–`9`, `-`), in place of what was there. They must be durable when it
+    /// Keeps bytes under a name (`a`–`z`, `0`–`9`, `-`, at most 32 of them), in place of what was there. They must be durable when it
     /// returns.
     ///
     /// # Errors
@@ -90,8 +90,10 @@ fn seed_name(epoch: Epoch) -> String {
 }
 
 fn dealing_name<P: AnyPublicKey>(epoch: Epoch, dealer: &P) -> String {
-    let dealer: String = dealer.encode().iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("founding-dealing-{epoch}-{dealer}")
+    // Enough of the key to tell dealers apart.
+    let dealer: String =
+        dealer.encode().iter().take(10).map(|byte| format!("{byte:02x}")).collect();
+    format!("dealing-{epoch}-{dealer}")
 }
 
 impl SecretStore for Vault {

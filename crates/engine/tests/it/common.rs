@@ -83,10 +83,16 @@ pub(super) fn scenario(seed: u64, count: u16, height: u64) -> Scenario {
         events: vec![],
         agent: None,
         hostile: BTreeMap::new(),
+        byzantine: BTreeMap::new(),
         height,
         done: None,
         limit: Duration::from_secs(600),
     }
+}
+
+/// A network that loses every fourth message.
+pub(super) fn lossy() -> Link {
+    Link { latency: Duration::from_millis(50), jitter: Duration::from_millis(50), loss_percent: 25 }
 }
 
 /// A member's change of its key from that of one round to the next, which also is its nonce.

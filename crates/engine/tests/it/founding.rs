@@ -106,6 +106,7 @@ fn four_strangers_found_a_chain_and_come_back_to_it() {
             assert!(nodes.iter().all(|(node, _)| *node.chain().group() == group), "one group key");
             assert_ne!(group, founders.keys.dealing.group, "nobody dealt it");
             let chain = founders.genesis.chain_id();
+            reach(&context, &nodes[0].0, 1).await;
             nodes[0].0.submit(rotate(&chain, 1, 0)).await.unwrap();
             for (node, _) in &nodes {
                 reach(&context, node, 3).await;

@@ -1,6 +1,6 @@
 //! One seed, many validators, everything that goes wrong.
 
-use super::common::{member_key, rotate, scenario};
+use super::common::{lossy, member_key, rotate, scenario};
 use commonware_codec::Encode as _;
 use commonware_cryptography::Signer as _;
 use gridaccord_engine::{
@@ -22,10 +22,6 @@ use std::{
     },
     time::Duration,
 };
-
-fn lossy() -> Link {
-    Link { latency: Duration::from_millis(50), jitter: Duration::from_millis(50), loss_percent: 25 }
-}
 
 /// Every height every node announced has one root, and all nodes reached `height`.
 fn agreed(report: &Report, height: u64) {

@@ -3,7 +3,7 @@
 
 use super::Run;
 use crate::{
-    command::{Command, NAMESPACE, SignedCommand},
+    command::{Command, SignedCommand, verify_all},
     event::{Event, Receipt},
     gate::{Gate, Phase},
     records::{Account, Member, Metered, PARTS_MAX, Part, ROSTER_PAGE, Roster, key},
@@ -13,17 +13,13 @@ use crate::{
     store::Stop,
 };
 use commonware_codec::Encode as _;
-use commonware_cryptography::{BatchEntry, BatchVerifier as _, Hasher as _, Sha256, ed25519};
-use commonware_parallel::Sequential;
+use commonware_cryptography::ed25519;
 use gridaccord_dispatch::TIERS_MAX;
 use gridaccord_model::{
     CostCurve, GateId, Joules, MemberId, Need, Offer,
     codec::Bounded,
     offer::{LINEAR_PER_PRICE, POWER_MAX},
 };
-use rand_chacha::ChaCha20Rng;
-use rand_core::SeedableRng as _;
-
 /// A step that either takes effect, is refused by a rule, or lacks records.
 pub(super) type Step<T = ()> = Result<Result<T, Refusal>, Stop>;
 
@@ -43,7 +39,7 @@ impl<R: Read> Run<'_, R> {
         let authors = self.authors(commands);
         self.touch_parts(commands);
         let all_signed =
-            self.store.is_complete() && batch_verifies(&self.params.chain, commands, &authors);
+            self.store.is_complete() && self.all_signed(commands, &authors);
         for (signed, author) in commands.iter().zip(authors) {
             let key_checked = author.filter(|_| all_signed).map(|member| member.key);
             if let Ok(result) = self.run_command(signed, key_checked.as_ref()) {
@@ -80,6 +76,14 @@ impl<R: Read> Run<'_, R> {
                 _ => {}
             }
         }
+    }
+
+    fn all_signed(&self, commands: &[SignedCommand], authors: &[Option<Member>]) -> bool {
+        let keys: Option<Vec<_>> =
+            authors.iter().map(|author| author.as_ref().map(|member| &member.key)).collect();
+        keys.is_some_and(|keys| {
+            verify_all(&self.params.chain, commands.iter().zip(keys.iter().copied()))
+        })
     }
 
     /// Rules C1–C4, then the command's own. `key_checked` is the key whose signature is known to be good.
@@ -296,36 +300,4 @@ fn next_page(gate: &Gate) -> u16 {
 /// Rule C6.
 pub(super) fn wrong_phase(gate: &Gate, needed: &'static str) -> Refusal {
     Refusal::PhaseWrong { gate: gate.id, phase: gate.phase.name(), needed }
-}
-
-/// Whether every signature of the block is good, in one batch. The coefficients come from a hash of all of
-/// it, so that whoever crafts signatures cannot know them first.
-fn batch_verifies(
-    chain: &crate::Digest,
-    commands: &[SignedCommand],
-    authors: &[Option<Member>],
-) -> bool {
-    let mut entries = Vec::with_capacity(commands.len());
-    let mut hasher = Sha256::default();
-    hasher.update(b"gridaccord/batch/v1");
-    for (signed, author) in commands.iter().zip(authors) {
-        let Some(author) = author else {
-            return false;
-        };
-        hasher.update(&signed.encode());
-        hasher.update(&author.key.encode());
-        entries.push((signed.message(chain), &author.key, &signed.signature));
-    }
-    let mut coefficients = ChaCha20Rng::from_seed(hasher.finalize().1.0);
-    ed25519::PublicKey::verify_batch(
-        &mut coefficients,
-        &entries,
-        |_, (message, public_key, signature)| BatchEntry {
-            namespace: NAMESPACE,
-            message,
-            public_key,
-            signature,
-        },
-        &Sequential,
-    )
 }

@@ -4,7 +4,7 @@
 
 use gridaccord_model::scenario::Scenario;
 use gridaccord_node::journal::GateStage;
-use gridaccord_sim::{Plan, Simulated, Weather, hostile::Vice, simulate};
+use gridaccord_sim::{Plan, Simulated, Treason, Weather, hostile::Vice, simulate};
 use std::sync::Arc;
 
 const WHITE_PAPER: &str = include_str!("../../../../scenarios/white-paper.toml");
@@ -68,5 +68,16 @@ fn liars_never_decide_and_pay_for_it() {
             simulated.journal.gates.values().filter(|story| story.winner == Some(liar)).count();
         assert_eq!(won, 0, "{} won", vice.name());
         assert!(simulated.journal.tokens_lost[&liar] > 0, "{} lost nothing", vice.name());
+    }
+}
+
+#[test]
+fn two_traitors_of_seven_validators_break_no_promise() {
+    for weather in [Weather::Traitors(Treason::Equivocator), Weather::Twins] {
+        let simulated = run(WHITE_PAPER, 8, 2, weather);
+        assert_eq!(settled(&simulated), 2, "{}", weather.name());
+        for traitor in &simulated.nodes[5..] {
+            assert!(traitor.speech.contradictions > 0, "{}", weather.name());
+        }
     }
 }
