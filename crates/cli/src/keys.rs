@@ -88,10 +88,12 @@ fn new(args: &NewArgs) -> Result<()> {
     let (member_file, node_file) = (at(names::MEMBER_KEY), at(names::NODE_KEY));
     let (card_file, config_file) = (at(&format!("{}{CARD_SUFFIX}", args.name)), at(names::CONFIG));
     let marker = Marker::beside(&node_file);
+    let scenario = args.scenario.as_ref().map(|path| scenarios::text(Some(path))).transpose()?;
+    let scenario_file = at(names::SCENARIO);
     // All or nothing: a key file must not be left behind without the rest.
-    let files = [&member_file, &node_file, &card_file, &config_file];
-    if let Some(there) = files.into_iter().chain([&marker.path().to_owned()]).find(|it| it.exists())
-    {
+    let mut files = vec![&*member_file, &*node_file, &*card_file, &*config_file, marker.path()];
+    files.extend(scenario.as_ref().map(|_| &*scenario_file));
+    if let Some(there) = files.into_iter().find(|it| it.exists()) {
         bail!(
             "{} exists already: choose another directory, keys are never overwritten",
             there.display()
@@ -114,10 +116,9 @@ fn new(args: &NewArgs) -> Result<()> {
     if let Some(listen) = args.api {
         config.api = Api { listen };
     }
-    if let Some(scenario) = &args.scenario {
-        let copy = at(names::SCENARIO);
-        file::create(&copy, scenarios::text(Some(scenario))?.as_bytes(), Audience::Everyone)?;
-        config.agent.scenario = Some(copy);
+    if let Some(scenario) = &scenario {
+        file::create(&scenario_file, scenario.as_bytes(), Audience::Everyone)?;
+        config.agent.scenario = Some(scenario_file);
     }
     file::create(&config_file, config.text(dir).as_bytes(), Audience::Everyone)?;
 

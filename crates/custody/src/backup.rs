@@ -1,10 +1,10 @@
 //! A backup of what cannot be made again: one tar archive, and nothing in it that lets a node sign twice.
 //!
-//! In it: configuration, keys as they stand (sealed ones stay sealed), the validator's share, genesis, the group's
-//! public key, the agent's scenario and the signing marker. **Never** the consensus store: it holds the votes cast so
-//! far, and an old copy of it makes a node vote again where it has voted since. A node restored from a backup therefore
-//! does not sign unless its own store is still there ([`signing`](crate::signing)); a backup of a key that has not
-//! signed yet carries a marker of its own that says so.
+//! In it: configuration, keys as they stand (sealed ones stay sealed), the validator's share (sealed by its node's
+//! key), genesis, the group's public key, the agent's scenario and the signing marker. **Never** the consensus store: it
+//! holds the votes cast so far, and an old copy of it makes a node vote again where it has voted since. A node restored
+//! from a backup therefore does not sign unless its own store is still there ([`signing`](crate::signing)); a backup of
+//! a key that has not signed yet carries a marker that says so.
 //!
 //! Names in the archive are fixed, so that nothing in an archive can choose where it lands; whatever else is in one is
 //! refused before anything is written.
@@ -132,7 +132,7 @@ pub fn create(config: &Config, out: &Path) -> Result<Contents, BackupError> {
             entries.push(Entry::new(part, bytes));
         }
     }
-    entries.extend(marker(config)?);
+    entries.extend(markers(config)?);
     let bytes = Zeroizing::new(archive::write(&entries));
     file::create(out, &bytes, Audience::Owner)?;
     Ok(Contents { files: entries.iter().map(|entry| entry.part.name).collect(), plain })
@@ -204,24 +204,29 @@ fn optional<T>(read: Result<T, FileError>) -> Result<Option<T>, FileError> {
     }
 }
 
-/// The marker, or one that says that the key may have signed since; none where there is no node key at all.
-fn marker(config: &Config) -> Result<Option<Entry>, BackupError> {
-    let (part, marker) = match &config.node_key {
-        Some(path) => (MARKER, Marker::beside(path)),
-        None => (DATA_MARKER, Marker::within(&config.data_dir)),
-    };
-    if let Some(text) = optional(file::read_text(marker.path(), part.limit))? {
+/// The markers there are; where there is none, one that says that the key may have signed since.
+fn markers(config: &Config) -> Result<Vec<Entry>, BackupError> {
+    let beside = config.node_key.as_ref().map(|path| (MARKER, Marker::beside(path)));
+    let within = (DATA_MARKER, Marker::within(&config.data_dir));
+    let mut found = Vec::new();
+    for (part, marker) in beside.into_iter().chain([within]) {
+        let Some(text) = optional(file::read_text(marker.path(), part.limit))? else { continue };
         if !signing::is_marker(&text) {
             return Err(BackupError::Marker(marker.path().to_owned()));
         }
-        return Ok(Some(Entry::new(part, text.into_bytes())));
+        found.push(Entry::new(part, text.into_bytes()));
     }
-    let Some(path) = config.node_key.as_ref().filter(|path| path.exists()) else {
-        return Ok(None);
-    };
-    let (description, _) = secret::describe(path)?;
-    let text = signing::of_backup(hex::encode(&description.public));
-    Ok(Some(Entry::new(part, text.into_bytes())))
+    if !found.iter().any(|entry| entry.part == MARKER)
+        && let Some(path) = config.node_key.as_ref().filter(|path| path.exists())
+    {
+        let (description, _) = secret::describe(path)?;
+        let text = signing::of_backup(Some(hex::encode(&description.public)));
+        found.push(Entry::new(MARKER, text.into_bytes()));
+    }
+    if found.is_empty() {
+        found.push(Entry::new(DATA_MARKER, signing::of_backup(None).into_bytes()));
+    }
+    Ok(found)
 }
 
 /// Whether entries make up a node that can be restored without harm; names of those that hold a plain secret.
@@ -245,8 +250,9 @@ fn sound(entries: &[Entry]) -> Result<Vec<&'static str>, String> {
             return Err(format!("{} is no signing marker", part.name));
         }
     }
-    if find(NODE_KEY).is_some() && find(MARKER).is_none() {
-        return Err("it holds a node key without its signing marker: it could sign twice".into());
+    let without_key = find(NODE_KEY).is_none() && find(DATA_MARKER).is_some();
+    if find(MARKER).is_none() && !without_key {
+        return Err("it holds no signing marker for its node key: it could sign twice".into());
     }
     let mut plain = Vec::new();
     let keys = [(MEMBER_KEY, KeyUse::Member.kind()), (NODE_KEY, KeyUse::Node.kind())];

@@ -9,7 +9,7 @@
 //! | say how a node runs | [`config`] |
 //! | own a data directory, and never sign twice | [`home`], [`signing`] |
 //! | carry a node to another machine | [`backup`] |
-//! | keep what a validator may show nobody | [`vault`] |
+//! | keep a validator's share of the group key | [`vault`] |
 //! | know that the disk will last, and what the system allows | [`disk`], [`limits`] |
 //!
 //! Everything here is a file, a rule about files, or a message that says which rule was broken and what mends it.

@@ -60,8 +60,8 @@ pub enum SigningError {
     /// Votes were lost.
     #[error(
         "this node key has voted since {since} (says {path}), but its consensus store is gone: voting again could contradict \
-         a vote that was cast. Run it as a follower with its old key, make a new node key (`gridaccord keys new`), \
-         and have the validators admit that one", path = path.display()
+         a vote that was cast. Keep this key from voting: the others go on without it. This release cannot admit a new node \
+         key to a running chain", path = path.display()
     )]
     VotesLost {
         /// The marker.
@@ -72,8 +72,7 @@ pub enum SigningError {
     /// Restored from a backup made before it first signed.
     #[error(
         "this node key comes from a backup (says {path}) and may have voted after that was made, but there is no \
-         consensus store: voting again could contradict a vote that was cast. Run it as a follower, make a new node key \
-         (`gridaccord keys new`), and have the validators admit that one. Only if you are certain that it has run nowhere \
+         consensus store: voting again could contradict a vote that was cast. Only if you are certain that it has run nowhere \
          since the backup, remove {path}", path = .0.display()
     )]
     Restored(PathBuf),
@@ -130,7 +129,9 @@ impl Permit {
 #[serde(deny_unknown_fields)]
 struct MarkerText {
     version: u32,
-    node_key_hex: String,
+    /// Missing where a backup was made of a node whose key is in no file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    node_key_hex: Option<String>,
     /// Missing in a backup's: it was made before the key first signed.
     #[serde(skip_serializing_if = "Option::is_none")]
     chain_id_hex: Option<String>,
@@ -147,7 +148,8 @@ impl Marker {
         Self { path: key_file.with_file_name(name) }
     }
 
-    /// In a data directory: for a key that comes from the environment.
+    /// In a data directory: for a key that comes from the environment. Who loses the directory loses the marker with it,
+    /// and must not start that key anew.
     #[must_use]
     pub fn within(data_dir: &Path) -> Self {
         Self { path: data_dir.join(FILE) }
@@ -174,8 +176,8 @@ impl Marker {
             return Ok(fresh());
         };
         let path = self.path.clone();
-        if marker.node_key_hex != hex::of(node) {
-            return Err(SigningError::OtherKey { path, key: marker.node_key_hex });
+        if let Some(key) = marker.node_key_hex.filter(|key| *key != hex::of(node)) {
+            return Err(SigningError::OtherKey { path, key });
         }
         match (marker.chain_id_hex, has_voted) {
             (Some(other), _) if other != hex::encode(chain.as_ref()) => {
@@ -209,10 +211,12 @@ fn check(text: &str) -> Result<MarkerText, String> {
     if marker.version != VERSION {
         return Err(format!("it has version {}, this release reads {VERSION}", marker.version));
     }
-    let is_key = |text: &str| hex::to::<ed25519::PublicKey>(text).is_some();
+    let is_key = |text: &String| hex::to::<ed25519::PublicKey>(text).is_some();
     let is_digest =
         |text: &String| hex::decode(text).is_some_and(|bytes| Digest::decode(bytes).is_ok());
-    if !is_key(&marker.node_key_hex) || !marker.chain_id_hex.as_ref().is_none_or(is_digest) {
+    if !marker.node_key_hex.as_ref().is_none_or(is_key)
+        || !marker.chain_id_hex.as_ref().is_none_or(is_digest)
+    {
         return Err("node_key_hex and chain_id_hex have 64 hexadecimal digits each".into());
     }
     Ok(marker)
@@ -224,7 +228,7 @@ pub(crate) fn is_marker(text: &str) -> bool {
 }
 
 /// The marker of a key that a backup was made of before it had one.
-pub(crate) fn of_backup(node_key_hex: String) -> String {
+pub(crate) fn of_backup(node_key_hex: Option<String>) -> String {
     written(&MarkerText { version: VERSION, node_key_hex, chain_id_hex: None, started: None })
 }
 
@@ -232,7 +236,7 @@ fn started(chain: &Digest, node: &ed25519::PublicKey) -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     written(&MarkerText {
         version: VERSION,
-        node_key_hex: hex::of(node),
+        node_key_hex: Some(hex::of(node)),
         chain_id_hex: Some(hex::encode(chain.as_ref())),
         started: Some(utc(TimeS(now))),
     })

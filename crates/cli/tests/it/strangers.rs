@@ -141,7 +141,7 @@ fn mistakes_get_one_clear_line() {
             ],
             "is not a time such as 90s",
         ),
-        (vec!["keys", "show", &genesis], "others than its owner may use"),
+        (vec!["keys", "show", &genesis], "cards end in .card.toml"),
     ] {
         assert_refuses(&args, part);
     }

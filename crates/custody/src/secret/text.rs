@@ -47,7 +47,7 @@ impl Drop for SecretHex {
 #[serde(deny_unknown_fields)]
 struct FileText {
     version: u64,
-    kind: Name,
+    kind: String,
     name: Option<Name>,
     #[serde(default)]
     public_key_hex: String,
@@ -115,7 +115,8 @@ impl Text {
         if file.version != VERSION {
             return Err(Refusal::Version(file.version));
         }
-        let kind = Kind::named(file.kind.as_ref()).ok_or_else(|| malformed("kind is no name"))?;
+        let kind =
+            Kind::named(&file.kind).ok_or_else(|| malformed("its kind is none there can be"))?;
         let public = bytes(&file.public_key_hex, "public_key_hex", 0..=PUBLIC_SIZE_MAX)?;
         let description = Description { kind, name: file.name, public };
         let body = match (file.secret_hex, file.sealed) {

@@ -51,6 +51,7 @@ fn node(directory: &Path, started: bool) -> Config {
         let vault = Vault::open(&config.data_dir.join("secrets"), &key(101)).unwrap();
         vault.put("share", &[8; 33]).unwrap();
         vault.put("founding-polynomial", &[9; 99]).unwrap();
+        vault.put("founding-complete", b"yes").unwrap();
         vault.put("founding-seed-0", &[7; 32]).unwrap();
         fs::create_dir_all(config.data_dir.join("g1-votes")).unwrap();
         fs::write(config.data_dir.join("g1-votes/blob"), "votes").unwrap();
@@ -75,6 +76,7 @@ fn a_started_node_comes_back_without_its_votes_and_does_not_sign() {
             "node.key.toml",
             "data/secrets/share.toml",
             "data/secrets/founding-polynomial.toml",
+            "data/secrets/founding-complete.toml",
             "genesis.toml",
             "data/genesis.bin",
             "data/group.pub",
@@ -99,6 +101,8 @@ fn a_started_node_comes_back_without_its_votes_and_does_not_sign() {
         }
     );
     assert_eq!(listing(&to.join("data")), ["genesis.bin", "group.pub", "secrets"]);
+    let vault = Vault::open(&to.join("data/secrets"), &key(101)).unwrap();
+    assert_eq!(vault.get("share").unwrap().unwrap().expose(), [8; 33]);
     for file in &made.files {
         assert_eq!(mode(&to.join(file)), 0o600, "{file}");
     }
@@ -178,8 +182,18 @@ fn keys_from_the_environment_leave_their_marker_in_the_data_directory() {
     assert_eq!(made.files, ["node.toml", "genesis.toml", "scenario.toml", "data/node-key.signing"]);
     let to = directory.path().join("to");
     backup::restore(&out, &to).unwrap();
-    let marker = Marker::within(&to.join("data"));
-    marker.permit(&chain, &key(101).public_key(), false).unwrap_err();
+    let restored = Marker::within(&to.join("data"));
+    restored.permit(&chain, &key(101).public_key(), false).unwrap_err();
+
+    // Before the first start nobody knows the key, and the backup speaks for any.
+    fs::remove_file(marker.path()).unwrap();
+    let early = directory.path().join("early.tar");
+    assert_eq!(backup::create(&config, &early).unwrap().files, made.files);
+    let to = directory.path().join("early");
+    backup::restore(&early, &to).unwrap();
+    let restored = Marker::within(&to.join("data"));
+    let refused = restored.permit(&chain, &key(101).public_key(), false).unwrap_err().to_string();
+    assert!(refused.contains("comes from a backup"), "{refused}");
 }
 
 #[test]
@@ -335,7 +349,7 @@ fn archives_made_to_do_harm_are_refused_and_nothing_is_written() {
         (rebuilt(&with("node.toml", "x"), &[]), "node.toml is refused"),
         (
             rebuilt(&but("node.key.toml.signing"), &[]),
-            "it holds a node key without its signing marker: it could sign twice",
+            "it holds no signing marker for its node key: it could sign twice",
         ),
         (
             rebuilt(&with("node.key.toml.signing", "x"), &[]),

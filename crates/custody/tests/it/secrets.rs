@@ -146,7 +146,7 @@ fn refusals_say_what_is_wrong_and_never_quote() {
             plain.replace("version = 1", "version = \"1\""),
             "line 2 is not what such a file has there",
         ),
-        (plain.replace("\"wallet\"", "\"Wallet\""), "line 3 is not what such a file has there"),
+        (plain.replace("\"wallet\"", "\"Wallet\""), "its kind is none there can be"),
         (plain.replace("\"wallet\"", "\"node-key\""), "holds a node-key, a wallet is needed here"),
         (
             plain.replace(&secret, &format!("{secret}a")),
