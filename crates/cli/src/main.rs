@@ -93,7 +93,9 @@ enum BenchCommand {
 fn main() -> ExitCode {
     tracing_subscriber::fmt()
         .with_env_filter(
-            EnvFilter::try_from_env("GRIDACCORD_LOG").unwrap_or_else(|_| EnvFilter::new("error")),
+            // A task that fails says so once, where it is caught.
+            EnvFilter::try_from_env("GRIDACCORD_LOG")
+                .unwrap_or_else(|_| EnvFilter::new("error,commonware_runtime::utils=off")),
         )
         .with_writer(std::io::stderr)
         .init();

@@ -10,7 +10,7 @@
 //! |---|---|---|
 //! | none | either | may sign, after [`Permit::begin`] has written the marker |
 //! | this chain, this key | has votes | may sign |
-//! | this chain, this key | empty | refused: rejoin as a follower |
+//! | this chain, this key | empty | refused |
 //! | another chain or key | either | refused |
 
 use crate::{

@@ -38,8 +38,7 @@ impl<R: Read> Run<'_, R> {
     pub(super) fn run_commands(&mut self, commands: &[SignedCommand]) {
         let authors = self.authors(commands);
         self.touch_parts(commands);
-        let all_signed =
-            self.store.is_complete() && self.all_signed(commands, &authors);
+        let all_signed = self.store.is_complete() && self.all_signed(commands, &authors);
         for (signed, author) in commands.iter().zip(authors) {
             let key_checked = author.filter(|_| all_signed).map(|member| member.key);
             if let Ok(result) = self.run_command(signed, key_checked.as_ref()) {
