@@ -11,6 +11,7 @@ use gridaccord_custody::{
 use gridaccord_ledger::{Genesis, Role};
 use gridaccord_model::{Money, OwnerId, TimeMs, TimeS, scenario::utc};
 use std::{
+    collections::BTreeMap,
     path::PathBuf,
     process::ExitCode,
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -208,7 +209,25 @@ fn describe(genesis: &Genesis) -> Result<()> {
         utc(genesis.market.first_start),
         genesis.market.interval_s,
     );
+    for (owner, owned) in owners(genesis) {
+        if owned > validators.saturating_sub(1) / 3 {
+            eprintln!(
+                "warning: owner {owner} runs {owned} of {validators} validators: its failure alone stops the chain"
+            );
+        }
+    }
     Ok(())
+}
+
+/// How many validators each owner runs.
+fn owners(genesis: &Genesis) -> BTreeMap<u16, usize> {
+    let mut owners = BTreeMap::new();
+    for validator in &genesis.validators {
+        if let Some(member) = genesis.members.get(usize::from(validator.member)) {
+            *owners.entry(member.owner.0).or_default() += 1;
+        }
+    }
+    owners
 }
 
 fn listed(names: &[Name]) -> String {
