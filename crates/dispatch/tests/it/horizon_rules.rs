@@ -2,10 +2,8 @@
 
 use std::collections::BTreeSet;
 
-const SOURCES: [&str; 2] = [
-    include_str!("../../src/horizon/limits.rs"),
-    include_str!("../../src/horizon/verdict.rs"),
-];
+const SOURCES: [&str; 2] =
+    [include_str!("../../src/horizon/limits.rs"), include_str!("../../src/horizon/verdict.rs")];
 const DOCUMENT: &str = include_str!("../../../../docs/rules.md");
 
 fn rule(word: &str) -> Option<&str> {
