@@ -49,8 +49,11 @@ pub(super) fn bound(problem: &Horizon, certificate: &HorizonCertificate) -> Boun
         + parts.tiers.len()
         + parts.shiftable.len()
         + 2;
-    let mut sums =
-        Sums { minimum: vec![0; problem.intervals()], supply: vec![(0, 0); problem.intervals()] };
+    let mut sums = Sums {
+        minimum: vec![0; problem.intervals()],
+        flow: vec![0; problem.intervals()],
+        supply: vec![(0, 0); problem.intervals()],
+    };
     let couplings: Vec<Coupling> =
         (0..problem.intervals()).map(|interval| certificate.coupling(interval)).collect();
     let mut rate = 0i128;
@@ -67,7 +70,9 @@ pub(super) fn bound(problem: &Horizon, certificate: &HorizonCertificate) -> Boun
         whole += lagrangian::stored(storage, &certificate.energy[number], hold);
         for (interval, coupling) in couplings.iter().enumerate() {
             let own = certificate.own_store(problem, number, storage, interval);
-            sums.add(interval, lagrangian::storage(storage, own, *coupling));
+            let term = lagrangian::storage(storage, own, *coupling);
+            sums.flow[interval] += term.minimum;
+            sums.add(interval, Term { minimum: 0, ..term });
         }
     }
     let mut quanta = 0i128;
@@ -90,7 +95,7 @@ pub(super) fn bound(problem: &Horizon, certificate: &HorizonCertificate) -> Boun
         rate += i128::from(coupling.price) * i128::from(demand)
             - i128::from(coupling.reserve) * i128::from(problem.reserve_ceiling(interval).0);
         // An arithmetic shift floors.
-        rate += sums.minimum[interval] >> SCALE_BITS;
+        rate += (sums.minimum[interval] + lagrangian::of_flows(sums.flow[interval])) >> SCALE_BITS;
         quanta += i128::from(coupling.price.abs()) * i128::try_from(variables).unwrap_or(i128::MAX);
     }
     for (load, multiplier) in parts.shiftable.iter().zip(&certificate.shift) {
@@ -108,6 +113,8 @@ pub(super) fn bound(problem: &Horizon, certificate: &HorizonCertificate) -> Boun
 struct Sums {
     /// Scaled.
     minimum: Vec<i128>,
+    /// In the unit of storages' flows.
+    flow: Vec<i128>,
     /// At the price, and at one less.
     supply: Vec<(i64, i64)>,
 }

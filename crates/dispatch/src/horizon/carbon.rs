@@ -10,7 +10,7 @@
 
 use super::{
     Horizon, HorizonCertificate, HorizonRefusal,
-    lagrangian::{CARBON_MULTIPLIER_MAX, SCALE_BITS},
+    lagrangian::{CARBON_MULTIPLIER_MAX, SCALE_BITS, wide},
 };
 use gridaccord_model::CarbonMg;
 
@@ -125,9 +125,12 @@ impl Emitted {
     }
 
     pub(super) fn add(&mut self, interval: usize, operating: i64, embodied: i64, power: i64) {
-        let operating = i128::from(operating) * i128::from(power);
-        self.0[0][interval] += operating;
-        self.0[1][interval] += operating + i128::from(embodied) * i128::from(power);
+        if operating != 0 {
+            self.0[0][interval] += wide(operating, power);
+        }
+        if operating + embodied != 0 {
+            self.0[1][interval] += wide(operating + embodied, power);
+        }
     }
 
     /// Rules K9, K13 and K14; returns the carbon within each boundary, rounded up.

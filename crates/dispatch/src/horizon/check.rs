@@ -310,8 +310,8 @@ impl<'a> Tally<'a> {
             self.losses.tie(interval, import.0, tie.import_max[interval].0);
             let carbon = (tie.carbon_mg_per_kwh[interval], tie.embodied_mg_per_kwh[interval]);
             self.emitted.add(interval, carbon.0, carbon.1, import.0);
-            self.pay(i128::from(2_000 * tie.tariff[interval].0) * i128::from(import.0));
-            self.pay(-i128::from(2_000 * tie.feed_in[interval].0) * i128::from(export.0));
+            self.pay(wide(2_000 * tie.tariff[interval].0, import.0));
+            self.pay(-wide(2_000 * tie.feed_in[interval].0, export.0));
         }
         Ok(())
     }
@@ -327,7 +327,7 @@ impl<'a> Tally<'a> {
                     return Err(HorizonRefusal::OutsideBounds { part: "tier", number, interval });
                 }
                 self.supply[interval] += power.0;
-                self.pay(i128::from(2_000 * tier.value.0) * i128::from(power.0));
+                self.pay(wide(2_000 * tier.value.0, power.0));
             }
         }
         Ok(())
@@ -378,10 +378,19 @@ impl Storage {
     /// Stored energy after an interval, µWh, floored.
     #[must_use]
     pub fn after(&self, stored_uwh: i64, charge: Watts, discharge: Watts, duration_s: u32) -> i64 {
-        let kept = 9 * i128::from(1_000_000_000 - self.loss_ppb) * i128::from(stored_uwh);
-        let flow = i128::from(self.charge_ppb) * i128::from(charge.0)
-            - i128::from(self.discharge_ppb) * i128::from(discharge.0);
-        let after = (kept + 2_500 * i128::from(duration_s) * flow).div_euclid(9_000_000_000);
+        // What was stored, and the floor of what came and went over 9·10⁹ = 2⁹·17,578,125: a shift floors first, which
+        // leaves a number that mostly fits a word. Wrapping, since anybody may call this with anything.
+        const ODD: i64 = 17_578_125;
+        let flow = wide(self.charge_ppb, charge.0)
+            .wrapping_sub(wide(self.discharge_ppb, discharge.0))
+            .wrapping_mul(2_500 * i128::from(duration_s));
+        let lost = wide(self.loss_ppb, stored_uwh).wrapping_mul(9);
+        let change = flow.wrapping_sub(lost) >> 9;
+        let change = i64::try_from(change).map_or_else(
+            |_| change.div_euclid(i128::from(ODD)),
+            |change| i128::from(change.div_euclid(ODD)),
+        );
+        let after = i128::from(stored_uwh) + change;
         i64::try_from(after).unwrap_or(if after < 0 { i64::MIN } else { i64::MAX })
     }
 }

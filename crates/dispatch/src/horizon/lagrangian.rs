@@ -11,7 +11,10 @@
 
 use super::{
     Contingency, Generator, Horizon, HorizonCertificate, ShiftableLoad, Storage,
-    limits::{CARBON_MAX, ENERGY_MAX, MARGINAL_MAX, MULTIPLIER_MAX, POWER_MAX, QUADRATIC_MAX},
+    limits::{
+        CARBON_MAX, ENERGY_MAX, HORIZON_INTERVALS_MAX, HORIZON_RESOURCES_MAX, MARGINAL_MAX,
+        MULTIPLIER_MAX, POWER_MAX, QUADRATIC_MAX,
+    },
 };
 
 /// Scale of interval terms.
@@ -20,6 +23,9 @@ const SCALE: i64 = 1 << SCALE_BITS;
 /// Largest carbon multiplier: times the largest intensity it is a multiplier's size.
 pub(super) const CARBON_MULTIPLIER_MAX: i64 = (MULTIPLIER_MAX / CARBON_MAX) << SCALE_BITS;
 const PPB: i64 = 1_000_000_000;
+/// Minima of storages' flows are kept in units of 2⁴⁰ ppb of the scaled ones: a shift floors, where a division by
+/// 10⁹ for each would be most of a check's time.
+const FLOW_BITS: u32 = 40;
 /// Half-pico-currency per Wh times 10⁻⁹·µWh in doubled Picos: 3,600 s/h over 10⁹·10⁶.
 const ENERGY_NUMERATOR: i128 = 9;
 const ENERGY_DIVISOR: i128 = 2_500_000_000_000;
@@ -35,6 +41,10 @@ const _: () = {
         (12 * MULTIPLIER_MAX as i128 * SCALE as i128) * (4 * PPB as i128) * (POWER_MAX as i128)
             < 1 << 126
     );
+    // Sums of flows, in their unit, times less than 10⁹.
+    let flow =
+        (12 * MULTIPLIER_MAX as i128 * SCALE as i128) * (4 * PPB as i128) * POWER_MAX as i128;
+    assert!((flow >> FLOW_BITS) * HORIZON_RESOURCES_MAX as i128 * (PPB as i128) < i128::MAX);
     // Energy terms carry ppb and µWh.
     assert!(
         3 * MULTIPLIER_MAX as i128 * PPB as i128 * ENERGY_NUMERATOR * ENERGY_MAX as i128
@@ -250,37 +260,44 @@ impl HorizonCertificate {
     }
 }
 
-/// Charging and discharging of one interval: never both, so the smaller minimum counts.
+/// Charging and discharging of one interval: never both, so the smaller minimum counts. The minimum is in flow units.
 pub(super) fn storage(storage: &Storage, own: OwnStore, coupling: Coupling) -> Term {
     // Slopes carry ppb beside the scale.
-    let (ppb, unit) = (i128::from(PPB), i128::from(PPB) * i128::from(SCALE));
-    let energy = i128::from(own.energy) * i128::from(SCALE);
+    const UNIT: i64 = PPB * SCALE;
+    let by = |slope: i128, power: i64| slope.wrapping_mul(i128::from(power));
+    let energy = own.energy * SCALE;
+    let emission = wide(coupling.emission(0, storage.embodied_mg_per_kwh), PPB);
     // What is left of the rating responds, where that is worth more than the energy it must last for.
-    let given = (wide(coupling.loss - own.loss, PPB) - own.hold).max(0) * i128::from(SCALE);
-    let loss = i128::from(own.loss) * unit + given;
-    let emission = i128::from(coupling.emission(0, storage.embodied_mg_per_kwh)) * ppb;
-    let at = |price: i64| {
-        let value = i128::from(price - coupling.reserve) * unit - loss;
-        let charge = value - energy * i128::from(storage.charge_ppb);
-        let discharge = i128::from(2 * storage.wear) * unit - value
-            + energy * i128::from(storage.discharge_ppb)
-            + emission;
-        let charged = charge.min(0) * i128::from(storage.charge_max.0);
-        let discharged = discharge.min(0) * i128::from(storage.discharge_max.0);
+    let given = by((wide(coupling.loss - own.loss, PPB) - own.hold).max(0), SCALE);
+    let value = wide(coupling.price - coupling.reserve - own.loss, UNIT) - given;
+    let charge = value - wide(energy, storage.charge_ppb);
+    let discharge =
+        wide(2 * storage.wear, UNIT) - value + wide(energy, storage.discharge_ppb) + emission;
+    let (charge_max, discharge_max) = (storage.charge_max.0, storage.discharge_max.0);
+    let at = |charge: i128, discharge: i128| {
+        let charged = by(charge.min(0), charge_max);
+        let discharged = by(discharge.min(0), discharge_max);
         // The greatest supply among minimisers: discharge if that is as good, rest if charging gains nothing.
         let supply = if discharge <= 0 && discharged <= charged {
-            storage.discharge_max.0
+            discharge_max
         } else if charge < 0 {
-            -storage.charge_max.0
+            -charge_max
         } else {
             0
         };
         (charged.min(discharged), supply)
     };
-    let (minimum, supply) = at(coupling.price);
-    let (_, supply_below) = at(coupling.price - 1);
-    let minimum = minimum - given * i128::from(storage.discharge_max.0);
-    Term { minimum: minimum.div_euclid(ppb), supply, supply_below }
+    let (minimum, supply) = at(charge, discharge);
+    let one = i128::from(UNIT);
+    let (_, supply_below) = at(charge - one, discharge + one);
+    Term { minimum: (minimum - by(given, discharge_max)) >> FLOW_BITS, supply, supply_below }
+}
+
+/// Scaled minimum of storages' terms from the sum in their own unit, 2⁴⁰ ppb; floored.
+pub(super) fn of_flows(sum: i128) -> i128 {
+    const WHOLE: i128 = (1 << FLOW_BITS) / PPB as i128;
+    const REST: i128 = (1 << FLOW_BITS) % PPB as i128;
+    sum * WHOLE + (sum * REST).div_euclid(PPB as i128)
 }
 
 /// The term's value at charging, discharging and response, stored energy left out.
@@ -298,25 +315,31 @@ pub(super) fn storage_at(
 
 /// Stored energy after each interval, and the start: doubled Picos, floored.
 pub(super) fn stored(storage: &Storage, energy: &[i64], hold: &[i64]) -> i128 {
-    let keep = i128::from(PPB - storage.loss_ppb);
-    let first = i128::from(energy.first().copied().unwrap_or(0));
-    let mut sum = floor_energy(-keep * first * i128::from(storage.initial_uwh));
+    // 2²⁰·9 over the divisor 2¹¹·5¹³: each term is floored by a shift, their sum once by a division.
+    const BITS: u32 = 20;
+    const NUMERATOR: i128 = ENERGY_NUMERATOR << (BITS - 11);
+    const DIVISOR: i128 = ENERGY_DIVISOR >> 11;
+    const _: () = assert!(DIVISOR << 11 == ENERGY_DIVISOR);
+    const _: () = assert!(
+        ((3 * MULTIPLIER_MAX as i128 * PPB as i128 * ENERGY_MAX as i128) >> BITS)
+            * HORIZON_INTERVALS_MAX as i128
+            * NUMERATOR
+            <= 1 << 125
+    );
+    let keep = PPB - storage.loss_ppb;
+    let by = |one: i128, other: i64| one.wrapping_mul(i128::from(other));
+    let first = wide(energy.first().copied().unwrap_or(0), keep);
+    let mut sum = by(-first, storage.initial_uwh) >> BITS;
     for (interval, value) in energy.iter().enumerate() {
-        let value = i128::from(*value);
-        let next = energy.get(interval + 1).map_or(0, |next| i128::from(*next));
+        let next = energy.get(interval + 1).copied().unwrap_or(0);
         let least = if interval + 1 == energy.len() { storage.final_min_uwh } else { 0 };
-        let lasting = i128::from(hold.get(interval).copied().unwrap_or(0));
-        let slope = i128::from(PPB) * (value - lasting) - keep * next;
+        let lasting = hold.get(interval).copied().unwrap_or(0);
+        let slope = wide(value - lasting, PPB) - wide(next, keep);
         let held = if slope > 0 { least } else { storage.capacity_uwh };
-        sum += floor_energy(slope * i128::from(held));
-        // What the floor of the recursion leaves: less than one µWh.
-        sum += floor_energy(value.min(0) * i128::from(PPB));
+        // What the floor of the recursion leaves is less than one µWh.
+        sum += (by(slope, held) + wide((*value).min(0), PPB)) >> BITS;
     }
-    sum
-}
-
-fn floor_energy(term: i128) -> i128 {
-    (term * ENERGY_NUMERATOR).div_euclid(ENERGY_DIVISOR)
+    (sum * NUMERATOR).div_euclid(DIVISOR)
 }
 
 /// Import; it takes as much from the tie's response, or is itself lost, so Σρ charges it either way.
@@ -428,4 +451,89 @@ fn lowest(estimate: i64, reaches: impl Fn(i64) -> bool) -> i64 {
         if reaches(middle) { above = middle } else { below = middle }
     }
     above
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Ramp;
+    use super::*;
+    use gridaccord_model::Watts;
+    use proptest::prelude::*;
+
+    fn machine(range: (i64, i64), quadratic: i64, linear: i64) -> Generator {
+        Generator {
+            power_min: vec![Watts(range.0)],
+            power_max: vec![Watts(range.0 + range.1)],
+            quadratic,
+            linear,
+            ramp: Some(Ramp { up: Watts(1), down: Watts(1), initial: Watts(0) }),
+            carbon_mg_per_kwh: 3,
+            embodied_mg_per_kwh: 2,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_generator_with_a_bend_is_at_its_least(
+            range in (0i64..6, 0i64..12),
+            (quadratic, linear, price) in (0i64..4, -60i64..60, -90i64..90),
+            (ramp, loss, more, response) in (-40i64..40, 0i64..40, 0i64..60, 0i64..9),
+        ) {
+            let generator = machine(range, quadratic, linear);
+            let own = Own { ramp, loss, response };
+            let coupling = Coupling { price, reserve: 7, carbon: 5, embodied: 1, peak: 0, loss: loss + more };
+            let term = super::generator(&generator, own, 0, coupling);
+            let at = |power: i64, coupling: Coupling| {
+                generator_at(&generator, own, 0, coupling, power) + wide(ramp * SCALE, power)
+            };
+            let least = |coupling: Coupling| {
+                let values = (range.0..=range.0 + range.1).map(|power| (at(power, coupling), -power));
+                values.min().unwrap()
+            };
+            let (minimum, supply) = least(coupling);
+            let (_, below) = least(Coupling { price: price - 1, ..coupling });
+            prop_assert_eq!((term.minimum, term.supply, term.supply_below), (minimum, -supply, -below));
+        }
+
+        #[test]
+        fn a_storage_is_never_above_any_of_its_choices(
+            (price, energy, wear) in (-90i64..90, -90i64..90, 0i64..20),
+            (loss, more, hold) in (0i64..40, 0i64..60, 0i64..50),
+            (charge_max, discharge_max) in (0i64..7, 0i64..7),
+        ) {
+            let storage = Storage {
+                charge_max: Watts(charge_max),
+                discharge_max: Watts(discharge_max),
+                charge_ppb: 900_000_000,
+                discharge_ppb: 1_200_000_000,
+                loss_ppb: 0,
+                capacity_uwh: 0,
+                initial_uwh: 0,
+                final_min_uwh: 0,
+                wear,
+                embodied_mg_per_kwh: 4,
+            };
+            let hold = wide(hold, PPB);
+            let own = OwnStore { energy, loss, hold };
+            let coupling = Coupling { price, reserve: 7, carbon: 5, embodied: 1, peak: 0, loss: loss + more };
+            let term = super::storage(&storage, own, coupling);
+            let flows = (-charge_max..=discharge_max).flat_map(|net| {
+                (0..=discharge_max - net).map(move |response| (net, response))
+            });
+            let ppb = i128::from(PPB);
+            let least = flows
+                .map(|(net, response)| {
+                    let (charge, discharge) = ((-net).max(0), net.max(0));
+                    let value = storage_at(&storage, own, coupling, (charge, discharge, response));
+                    let stored = wide(storage.discharge_ppb, discharge) - wide(storage.charge_ppb, charge);
+                    value * ppb
+                        + (stored * i128::from(energy) + hold * i128::from(response)) * i128::from(SCALE)
+                })
+                .min()
+                .unwrap();
+            let bound = of_flows(term.minimum);
+            // Below the least choice, and by no more than the shift floors away.
+            prop_assert!(bound * ppb <= least && least <= (bound + 1_200) * ppb, "{bound} {least}");
+        }
+    }
 }

@@ -115,7 +115,7 @@ impl Split<'_> {
             });
             let flows = (charge.0, discharge.0, response);
             above += lagrangian::storage_at(storage, own, *coupling, flows)
-                - lagrangian::storage(storage, own, *coupling).minimum;
+                - lagrangian::of_flows(lagrangian::storage(storage, own, *coupling).minimum);
         }
         let hold = certificate.hold.get(number).map_or(&[][..], Vec::as_slice);
         self.picos(above, lagrangian::stored(storage, &certificate.energy[number], hold))

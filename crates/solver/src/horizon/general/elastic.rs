@@ -24,7 +24,7 @@ const FINAL_PRICE: f64 = 0.8;
 const RAMP_PRICE: f64 = 5.0;
 /// Relaxations below this are the barrier's, kW.
 const NOISE_KW: f64 = 1e-3;
-/// Share of the price at which relaxation is capped, so that every variable has bounds.
+/// Times the largest power that a relaxation may be, so that every variable has bounds.
 const GENEROUS: f64 = 4.0;
 
 /// Multipliers of the elastic optimum and the relaxations it takes; `None` where it is too large.
@@ -45,7 +45,8 @@ pub(in super::super) fn relax(problem: &Horizon, wear: f64) -> Option<(Point, Ve
         .into_iter()
         .filter(|(column, ..)| solved.x[*column as usize] > NOISE_KW)
         .map(|(column, relaxation, unit)| {
-            let amount = (solved.x[column as usize] * unit).ceil() as i64;
+            // Far from where sums with limits of the problem would overflow.
+            let amount = (solved.x[column as usize] * unit).ceil().min(1e18) as i64;
             Relaxation { amount, ..relaxation }
         })
         .collect();
