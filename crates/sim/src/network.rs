@@ -26,6 +26,8 @@ use std::{
 const WALL_START: TimeMs = TimeMs(1_800_000_000_000);
 /// Pace of a simulated campus, from one interval's start to the next one's.
 const INTERVAL_WALL_MS: u32 = 12_000;
+/// Pace with Byzantine validators: every view that one of them leads ends by a timeout.
+const INTERVAL_WALL_BYZANTINE_MS: u32 = 60_000;
 /// Pace on a network that loses every fourth message: most views there end without a block.
 const INTERVAL_WALL_LOSSY_MS: u32 = 240_000;
 
@@ -172,6 +174,7 @@ impl Weather {
     const fn interval_wall_ms(self) -> u32 {
         match self {
             Self::Lossy => INTERVAL_WALL_LOSSY_MS,
+            Self::Traitors(_) | Self::Twins => INTERVAL_WALL_BYZANTINE_MS,
             _ => INTERVAL_WALL_MS,
         }
     }
