@@ -45,7 +45,7 @@ pub(crate) fn restore(args: &RestoreArgs) -> Result<ExitCode> {
     let contents = backup::restore(&args.from, &args.dir)?;
     println!("{} now holds", args.dir.display());
     print(&contents);
-    println!("this node follows, and does not sign unless its consensus store is put back too");
+    println!("this node does not sign unless its consensus store is put back too");
     Ok(ExitCode::SUCCESS)
 }
 
