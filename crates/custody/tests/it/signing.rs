@@ -41,9 +41,8 @@ fn each_row_of_the_table() {
             vec![
                 "has voted since 20",
                 "its consensus store is gone",
-                "Run it as a follower",
-                "`gridaccord keys new`",
-                "validators admit",
+                "Keep this key from voting",
+                "cannot admit a new node key",
             ],
         ),
         (
