@@ -1,14 +1,17 @@
 //! `group.pub`: the chain's id and its validators' group key. Whoever holds it can check every proof of the chain.
 
 use anyhow::{Context as _, Result};
-use gridaccord_custody::hex;
+use gridaccord_custody::{
+    file::{self, Audience},
+    hex, home,
+};
 use gridaccord_ledger::{Digest, Group};
 use gridaccord_model::codec::Blob;
 use serde::{Deserialize, Serialize};
 use std::{fs, path::Path};
 
 /// Its name in a data directory.
-pub(crate) const GROUP_FILE: &str = "group.pub";
+pub(crate) const GROUP_FILE: &str = home::GROUP_FILE;
 
 #[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -54,5 +57,5 @@ pub(crate) fn write(path: &Path, chain: &Digest, group: &Group) -> Result<()> {
         polynomial_hex: hex::encode(&group.polynomial),
     };
     let text = toml::to_string(&file).expect("three plain fields");
-    fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+    Ok(file::replace(path, text.as_bytes(), Audience::Everyone)?)
 }

@@ -1,10 +1,11 @@
 //! How a node ends when something it stands on breaks: one line, and an exit code that a supervisor can act on.
 
 use std::{
+    any::Any,
     backtrace::Backtrace,
     panic::{self, AssertUnwindSafe, PanicHookInfo},
+    path::Path,
     process::ExitCode,
-    sync::{Mutex, PoisonError},
 };
 
 /// Storage failed. Source: `EX_IOERR` of sysexits.
@@ -12,27 +13,30 @@ pub(crate) const EXIT_STORAGE: u8 = 74;
 /// A bug. Source: `EX_SOFTWARE` of sysexits.
 const EXIT_BUG: u8 = 70;
 
-/// What panicked first; later ones follow from it.
-static FIRST: Mutex<Option<String>> = Mutex::new(None);
-
-/// Runs a node to its end. A panic anywhere in it ends the process with one line.
+/// Runs a node to its end. A panic of the node ends the process with one line; a panic of one of its helpers is
+/// printed where it happens.
 pub(crate) fn run(node: impl FnOnce() -> anyhow::Result<ExitCode>) -> anyhow::Result<ExitCode> {
     panic::set_hook(Box::new(note));
-    let ended = panic::catch_unwind(AssertUnwindSafe(node));
-    let first = FIRST.lock().unwrap_or_else(PoisonError::into_inner).take();
-    match (ended, first) {
-        (Ok(result), None) => result,
-        (_, Some(panic)) => Ok(say(&panic)),
-        (Err(_), None) => Ok(say("a task ended without saying why")),
+    match panic::catch_unwind(AssertUnwindSafe(node)) {
+        Ok(result) => result,
+        Err(panic) => Ok(say(text_of(&*panic))),
     }
 }
 
+fn text_of(panic: &(dyn Any + Send)) -> &str {
+    let owned = panic.downcast_ref::<String>().map(String::as_str);
+    owned.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it did not say why")
+}
+
 fn note(info: &PanicHookInfo<'_>) {
-    let text = info.payload_as_str().unwrap_or("a task ended without saying why");
-    let place = info.location().map(|place| format!(" ({}:{})", place.file(), place.line()));
-    tracing::debug!("{text}{}\n{}", place.clone().unwrap_or_default(), Backtrace::force_capture());
-    let mut first = FIRST.lock().unwrap_or_else(PoisonError::into_inner);
-    first.get_or_insert_with(|| format!("{text}{}", place.unwrap_or_default()));
+    let text = info.payload_as_str().unwrap_or("it did not say why");
+    let place = info.location().map(|place| {
+        let file = Path::new(place.file()).file_name().unwrap_or_default();
+        format!("{}:{}", file.to_string_lossy(), place.line())
+    });
+    let place = place.unwrap_or_default();
+    eprintln!("a task failed at {place}: {}", text.replace('\n', " "));
+    tracing::debug!("{}", Backtrace::force_capture());
 }
 
 fn say(panic: &str) -> ExitCode {
@@ -40,7 +44,7 @@ fn say(panic: &str) -> ExitCode {
     if is_storage(panic) {
         let line = line.trim_start_matches("storage failed: ");
         eprintln!(
-            "error: storage failed: {line}\nNothing final is lost. Mend the disk (space, permissions, hardware) and start the node again."
+            "error: storage failed: {line}; nothing final is lost: mend the disk (space, permissions, hardware) and start the node again"
         );
         ExitCode::from(EXIT_STORAGE)
     } else {

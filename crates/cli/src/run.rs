@@ -13,20 +13,21 @@ use crate::{
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use gridaccord_api::{Config as ApiConfig, serve};
-use gridaccord_custody::genesis::differences;
+use gridaccord_custody::{Name, genesis::differences, signing::Permit};
 use gridaccord_engine::{
-    Handle,
+    Handle, PublicKey,
     tcp::{self, Context, Founding, Progress, StartError},
 };
 use gridaccord_node::{NodePort, member};
 use prepare::Prepared;
 use std::{
-    path::PathBuf,
+    collections::BTreeMap,
+    path::{Path, PathBuf},
     process::ExitCode,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
-use tokio::{signal::unix, time::sleep};
+use tokio::{signal::unix, task::JoinHandle, time::sleep};
 use watch::Opening;
 
 /// Set by a supervisor that holds this process's standard input: when it closes, the supervisor is gone.
@@ -107,7 +108,7 @@ impl Prepared {
             handle.status().height,
             server.address()
         );
-        self.start_agent(&handle)?;
+        let agent = self.start_agent(&handle)?;
         let disk = watch::disk(
             self.home.directory().to_owned(),
             self.config.disk.free_min_mb,
@@ -119,6 +120,7 @@ impl Prepared {
                 eprintln!("error: {full}");
                 Ok(ExitCode::from(guard::EXIT_STORAGE))
             }
+            ended = agent => bail!("the member's agent ended: {ended:?}"),
             ended = task.ended() => {
                 ended?;
                 Ok(ExitCode::FAILURE)
@@ -132,23 +134,17 @@ impl Prepared {
         let (directory, prefix) = (self.home.directory().to_owned(), self.name.to_string());
         let permit = Mutex::new(self.permit.clone());
         Arc::new(move |progress| match progress {
-            Progress::Waiting(missing) => {
-                let missing: Vec<&str> = missing
-                    .iter()
-                    .filter_map(|key| names.get(key))
-                    .map(|name| name.as_ref())
-                    .collect();
-                println!("waiting for {}", missing.join(", "));
+            Progress::Waiting(missing) => println!("waiting for {}", listed(&names, &missing)),
+            Progress::Revealed(revealed) => eprintln!(
+                "warning: to finish without {}, their shares of the group key were made public: count each of them as a faulty validator, or agree on a new genesis document and found that",
+                listed(&names, &revealed)
+            ),
+            Progress::Generating => {
+                println!("all are here: generating the group key");
+                mark(&directory, &prefix, &permit);
             }
-            Progress::Generating => println!("all are here: generating the group key"),
             Progress::Founded => {
-                let permit = permit.lock().unwrap_or_else(PoisonError::into_inner).take();
-                let marked = tcp::prepare_votes(&directory, &prefix)
-                    .map_err(anyhow::Error::from)
-                    .and_then(|()| permit.map_or(Ok(()), |permit| Ok(permit.begin()?)));
-                if let Err(error) = marked {
-                    panic!("storage failed: cannot mark that this key signs: {error:#}");
-                }
+                mark(&directory, &prefix, &permit);
                 opening.begin();
             }
         })
@@ -157,17 +153,21 @@ impl Prepared {
     /// Writes the group's public key for people and light clients.
     fn keep_group(&self, handle: &Handle) -> Result<()> {
         let path = self.home.directory().join(GROUP_FILE);
-        if path.exists() {
+        let chain = handle.chain();
+        let kept = group_file::read(&path);
+        if kept.is_ok_and(|kept| kept.chain == *chain.id() && kept.group == *chain.group()) {
             return Ok(());
         }
-        let chain = handle.chain();
         group_file::write(&path, chain.id(), chain.group())?;
         println!("the group's public key is in {}", path.display());
         Ok(())
     }
 
-    fn start_agent(&self, handle: &Handle) -> Result<()> {
-        let Some(scenario) = &self.scenario else { return Ok(()) };
+    /// The member's agent; never ends by itself.
+    fn start_agent(&self, handle: &Handle) -> Result<JoinHandle<()>> {
+        let Some(scenario) = &self.scenario else {
+            return Ok(tokio::spawn(std::future::pending()));
+        };
         let mut agent = gridaccord_sim::act(
             &self.genesis,
             scenario.clone(),
@@ -176,12 +176,28 @@ impl Prepared {
             self.config.agent.seed,
         )?;
         let (handle, clock) = (handle.clone(), self.genesis.clock);
-        tokio::spawn(async move {
+        Ok(tokio::spawn(async move {
             loop {
                 member::drive(&handle, clock, &mut agent, |_| ()).await;
                 sleep(RESUME_PAUSE).await;
             }
-        });
-        Ok(())
+        }))
+    }
+}
+
+/// Names of nodes, for a message.
+fn listed(names: &BTreeMap<PublicKey, Name>, keys: &[PublicKey]) -> String {
+    let known = keys.iter().filter_map(|key| names.get(key)).map(AsRef::as_ref);
+    known.collect::<Vec<&str>>().join(", ")
+}
+
+/// Makes the marks that this key votes, once. Without them the node must not vote.
+fn mark(directory: &Path, prefix: &str, permit: &Mutex<Option<Permit>>) {
+    let Some(permit) = permit.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
+    let marked = tcp::prepare_votes(directory, prefix)
+        .map_err(anyhow::Error::from)
+        .and_then(|()| Ok(permit.begin()?));
+    if let Err(error) = marked {
+        panic!("storage failed: cannot mark that this key signs: {error:#}");
     }
 }

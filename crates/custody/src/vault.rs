@@ -81,10 +81,11 @@ impl Vault {
     pub fn get(&self, name: &str) -> Result<Option<Secret>, VaultError> {
         let path = self.path(name);
         let kind = description(name)?.kind;
-        if !path.exists() {
-            return Ok(None);
+        match secret::open(&path, &kind, &self.passphrase) {
+            Ok(secret) => Ok(Some(secret)),
+            Err(SecretError::File(error)) if error.is_missing() => Ok(None),
+            Err(error) => Err(error.into()),
         }
-        Ok(Some(secret::open(&path, &kind, &self.passphrase)?))
     }
 
     fn path(&self, name: &str) -> PathBuf {

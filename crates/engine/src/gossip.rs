@@ -15,6 +15,7 @@ use commonware_macros::select_loop;
 use commonware_p2p::{Receiver, Recipients, Sender};
 use commonware_runtime::Spawner;
 use commonware_storage::Context;
+use futures::future::{self, Either};
 use gridaccord_ledger::{
     Digest, SignedCommand,
     command::{COMMAND_SIZE_MAX, verify_all},
@@ -25,6 +26,8 @@ use tokio::sync::mpsc;
 
 /// Commands between a submission and its sending.
 pub(crate) const OUTBOX: usize = 1_024;
+/// Messages to one peer are this far apart; what comes in between goes with the next one.
+const SEND_EVERY: Duration = Duration::from_millis(25);
 /// How often local commands are sent again.
 const RESEND_EVERY: Duration = Duration::from_secs(1);
 /// Commands sent again at once.
@@ -78,11 +81,14 @@ impl<E: Context + Spawner> Intake<E> {
         let ids: Vec<MemberId> = ids.into_iter().collect();
         let members = members(&Latest::<E>(&self.databases), &ids).await;
         let mut fresh = Vec::new();
+        let mut seen = BTreeSet::new();
         {
             let mempool = self.shared.mempool.lock();
             for command in commands.into_inner() {
                 let Some(member) = members.get(&command.member) else { continue };
-                if check(&command, member.nonce).is_ok() && !mempool.holds(&command) {
+                let place = (command.member, command.nonce);
+                let is_new = !mempool.holds(place.0, place.1) && seen.insert(place);
+                if is_new && check(&command, member.nonce).is_ok() {
                     fresh.push((command, member));
                 }
             }
@@ -93,8 +99,9 @@ impl<E: Context + Spawner> Intake<E> {
         let mut new = false;
         for (command, member) in fresh {
             if !all_signed && !command.verify(chain, &member.key) {
+                // Whoever sends what is not signed has no claim to have the rest checked one by one.
                 tracing::debug!(%peer, member = %command.member, "command of a peer is not signed");
-                continue;
+                break;
             }
             match self.shared.mempool.lock().admit(command, member.nonce, false) {
                 Ok(admitted) => new |= matches!(admitted, Admitted::New(_)),
@@ -137,15 +144,25 @@ pub(crate) async fn run<E: Context + Spawner>(
     (mut sender, mut receiver): (impl Sender, impl Receiver<PublicKey = PublicKey>),
 ) {
     let mut resend = clock::now(&context);
+    let mut send_next = context.current();
+    let mut pending: Vec<Arc<SignedCommand>> = Vec::new();
     select_loop! {
         context,
         on_start => {
             let tick = context.sleep_until(clock::system_time(resend));
+            let flush = match pending.is_empty() {
+                true => Either::Left(future::pending()),
+                false => Either::Right(context.sleep_until(send_next)),
+            };
         },
         on_stopped => {},
         Some(first) = outbox.recv() else break => {
-            let more = std::iter::from_fn(|| outbox.try_recv().ok()).take(OUTBOX);
-            send(&mut sender, std::iter::once(first).chain(more));
+            pending.push(first);
+            pending.extend(std::iter::from_fn(|| outbox.try_recv().ok()).take(OUTBOX));
+        },
+        _ = flush => {
+            send(&mut sender, pending.drain(..));
+            send_next = context.current() + SEND_EVERY;
         },
         Ok((peer, message)) = receiver.recv() else break => {
             intake.shared.heard(peer.clone());

@@ -138,12 +138,10 @@ impl Mempool {
         self.members.keys().copied().collect()
     }
 
-    /// Whether this very command waits here.
+    /// Whether a command of this member waits under this nonce.
     #[must_use]
-    pub fn holds(&self, command: &SignedCommand) -> bool {
-        let held = self.members.get(&command.member);
-        held.and_then(|held| held.get(&command.nonce))
-            .is_some_and(|entry| *entry.command == *command)
+    pub fn holds(&self, member: MemberId, nonce: u64) -> bool {
+        self.members.get(&member).is_some_and(|held| held.contains_key(&nonce))
     }
 
     /// Takes a command whose signature is good and whose author's next nonce is `next`.

@@ -62,7 +62,7 @@ pub const CHANNELS: [(u64, u32); 7] = [
     (BACKFILL, 128),
     (BLOCKS, 128),
     (SYNC, 64),
-    (COMMANDS, 512),
+    (COMMANDS, 64),
 ];
 pub(crate) const VOTES: u64 = 0;
 pub(crate) const CERTIFICATES: u64 = 1;

@@ -31,7 +31,7 @@ use gridaccord_ledger::Genesis;
 use std::{
     future::Future,
     io,
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     num::NonZeroUsize,
     path::{Path, PathBuf},
     time::Duration,
@@ -60,8 +60,22 @@ pub struct Tcp {
     pub listen: SocketAddr,
     /// Every other validator's key and address.
     pub peers: Vec<(PublicKey, SocketAddr)>,
-    /// All peers are on this machine or in this building: private addresses are fine, dial often.
+    /// All peers are on this machine or in this building: dial often.
     pub local: bool,
+}
+
+/// Whether an address is of this machine, this building, or a private network across buildings. Sources: RFC 1918,
+/// RFC 4193, RFC 6598.
+#[must_use]
+pub fn is_private(address: &SocketAddr) -> bool {
+    match address.ip() {
+        IpAddr::V4(ip) => {
+            let [first, second, ..] = ip.octets();
+            let shared = first == 100 && second & 0xc0 == 64;
+            ip.is_loopback() || ip.is_private() || ip.is_link_local() || shared
+        }
+        IpAddr::V6(ip) => ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local(),
+    }
 }
 
 impl Tcp {
@@ -84,7 +98,7 @@ pub fn has_voted(directory: &Path, prefix: &str) -> bool {
 
 /// Channels of a founding, with messages per second and peer; they follow [`CHANNELS`].
 const FOUNDING_CHANNELS: [(u64, u32); 6] =
-    [(7, 64), (8, 64), (9, 32), (10, 32), (11, 32), (12, 64)];
+    [(7, 32), (8, 32), (9, 32), (10, 32), (11, 32), (12, 64)];
 /// The channel on which validators greet each other.
 const INTRODUCTIONS: (u64, u32) = (13, 8);
 
@@ -114,9 +128,14 @@ pub enum StartError {
     },
     /// The ceremony ended without a key.
     #[error(
-        "the group key could not be generated: too few validators took part to the end; stop all, give each an empty data directory, and start all again"
+        "the group key could not be generated: too few validators took part to the end; agree on a new genesis document (another label is enough), and found that"
     )]
     FoundingFailed,
+    /// What this validator keeps of the founding is not all there.
+    #[error(
+        "this node's secrets are incomplete, so it cannot vote: restore them from a backup; the other validators are not affected"
+    )]
+    SecretsIncomplete,
     /// Key or share do not fit the chain.
     #[error(transparent)]
     Key(#[from] KeyError),
@@ -360,6 +379,7 @@ fn connect(
         NETWORK_MAILBOX,
     );
     settings.tracked_peer_sets = PEER_SETS;
+    settings.allow_private_ips |= tcp.peers.iter().any(|(_, address)| is_private(address));
     let (network, mut oracle) = lookup::Network::new(context.child("network"), settings);
     oracle.track(0, addresses);
     (network, oracle)

@@ -19,7 +19,7 @@ use gridaccord_model::scenario::Scenario;
 use std::{
     collections::BTreeMap,
     io,
-    net::{SocketAddr, ToSocketAddrs as _},
+    net::{SocketAddr, TcpListener, ToSocketAddrs as _},
     path::Path,
     sync::Arc,
 };
@@ -68,6 +68,10 @@ impl Prepared {
             gridaccord_sim::act(&genesis, scenario.clone(), name.as_ref(), member_key.clone(), 0)?;
         }
 
+        // Said now, in words: the network would only fail.
+        drop(TcpListener::bind(config.listen).with_context(|| {
+            format!("cannot listen for other nodes on {}: check `listen`", config.listen)
+        })?);
         let home = Home::open(&config.data_dir)?;
         home.bind(&genesis)?;
         let free = disk::free_mb(home.directory())?;
@@ -107,7 +111,7 @@ impl Prepared {
     }
 
     pub(super) fn network(&self) -> Tcp {
-        let local = self.peers.iter().all(|(_, address)| is_private(address));
+        let local = self.peers.iter().all(|(_, address)| tcp::is_private(address));
         Tcp { key: self.node_key.clone(), listen: self.listen, peers: self.peers.clone(), local }
     }
 
@@ -172,16 +176,6 @@ fn peers(
         peers.push((key.clone(), resolved));
     }
     Ok(peers)
-}
-
-/// On this machine or in this building.
-fn is_private(address: &SocketAddr) -> bool {
-    match address.ip() {
-        std::net::IpAddr::V4(ip) => ip.is_loopback() || ip.is_private() || ip.is_link_local(),
-        std::net::IpAddr::V6(ip) => {
-            ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local()
-        }
-    }
 }
 
 /// The engine's place for secrets.

@@ -38,7 +38,12 @@ fn each_row_of_the_table() {
             &chain,
             &node,
             false,
-            vec!["has voted since 20", "its consensus store is gone", "Keep this key from voting"],
+            vec![
+                "has voted since 20",
+                "its consensus store is gone",
+                "Keep this key from voting",
+                "cannot admit a new node key",
+            ],
         ),
         (
             &other_chain,

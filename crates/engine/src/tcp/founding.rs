@@ -8,7 +8,7 @@
 
 use super::{
     Channel, Context, Oracle, StartError,
-    introduction::{self, Met},
+    introduction::{self, Met, Stage},
     safe::{Safe, Vault},
 };
 use crate::{
@@ -27,7 +27,7 @@ use commonware_cryptography::{
     },
     ed25519,
 };
-use commonware_glue::dkg::{SecretStore as _, bootstrap, network, types::EpochInfo};
+use commonware_glue::dkg::{SecretStore as _, bootstrap, network};
 use commonware_p2p::{PeerSetSubscription, Provider, TrackedPeers};
 use commonware_parallel::Sequential;
 use commonware_runtime::{Clock as _, Handle as TaskHandle, Spawner as _, Supervisor as _};
@@ -60,8 +60,11 @@ const FETCH_RETRY: Duration = Duration::from_millis(250);
 pub enum Progress {
     /// These validators have not been heard yet.
     Waiting(Vec<PublicKey>),
-    /// All are there: the group key is being generated.
+    /// All are there: the group key is being generated. This node's key signs from here on.
     Generating,
+    /// To finish without these validators, their shares were made public: with respect to faults, count each of them as
+    /// one.
+    Revealed(Vec<PublicKey>),
     /// This validator has its share.
     Founded,
 }
@@ -120,11 +123,11 @@ impl Founding {
             .filter(|other| *other != me)
             .collect();
         let mut vault = Vault::new(self.safe.clone());
-        let (founded, is_founded) = watch::channel(false);
+        let (stage, own) = watch::channel(Stage::Meeting);
         let (meet, met) = watch::channel(Met::default());
         let (genesis, known) = (self.genesis.clone(), others.clone());
         context.child("introductions").spawn(move |context| {
-            introduction::run(context, genesis, known, introductions, is_founded, meet)
+            introduction::run(context, genesis, known, introductions, own, meet)
         });
 
         let complete = vault.is_complete();
@@ -148,12 +151,16 @@ impl Founding {
                 if vault.get_seed(Epoch::zero()).await.is_none() {
                     self.meet(context, met.clone(), &others).await?;
                 }
+                let ceremony = ceremony.ok_or(StartError::SecretsIncomplete)?;
                 (self.told)(Progress::Generating);
-                let ceremony = ceremony.ok_or(StartError::FoundingFailed)?;
+                stage.send_replace(Stage::Generating);
                 let (task, completion) = ceremony.start(context, vault.clone(), channels);
-                let info = completion.await.ok().and_then(|completion| completion.info);
-                let info = info.ok_or(StartError::FoundingFailed)?;
-                warn_if_revealed(&info, &me);
+                let completion = completion.await.map_err(|_| StartError::Stopped)?;
+                let info = completion.info.ok_or(StartError::FoundingFailed)?;
+                let revealed: Vec<PublicKey> = info.output.revealed().iter().cloned().collect();
+                if !revealed.is_empty() {
+                    (self.told)(Progress::Revealed(revealed));
+                }
                 let polynomial = info.output.public().clone();
                 vault.put_polynomial(&polynomial);
                 retire(context, vault.clone(), task, met, others);
@@ -161,24 +168,31 @@ impl Founding {
             }
         };
         let share = vault.get_share(Epoch::zero()).await.map(Share);
-        let share = share.ok_or(StartError::FoundingFailed)?;
+        let share = share.ok_or(StartError::SecretsIncomplete)?;
         let chain = Chain::new(self.genesis.clone(), group(&polynomial))?;
         // Says so where the share does not fit the polynomial.
         chain.signer(&me, share.clone())?;
-        founded.send_replace(true);
+        stage.send_replace(Stage::Founded);
         (self.told)(Progress::Founded);
         Ok((chain, share))
     }
 
-    /// Waits until every validator has been heard with the same genesis.
+    /// Waits until every validator is there with the same genesis, or so many have begun that an honest one has met
+    /// all: whoever stayed behind then would have its share made public.
     async fn meet(
         &self,
         context: &Context,
         mut met: watch::Receiver<Met>,
         others: &BTreeSet<PublicKey>,
     ) -> Result<(), StartError> {
+        let faulty = others.len() / 3;
+        let mut told = None;
         loop {
             let known = met.borrow_and_update().clone();
+            let missing = known.missing(others, context.current());
+            if missing.is_empty() || known.begun() > faulty {
+                return Ok(());
+            }
             if let Some((peer, theirs)) = known.differing {
                 // Long enough for the other side to get this node's document too.
                 context.sleep(PARTING).await;
@@ -187,15 +201,10 @@ impl Founding {
                     theirs: Box::new(theirs),
                 });
             }
-            let missing: Vec<PublicKey> = others
-                .iter()
-                .filter(|other| !known.agreeing.contains_key(other))
-                .cloned()
-                .collect();
-            if missing.is_empty() {
-                return Ok(());
+            if told.as_ref() != Some(&missing) {
+                (self.told)(Progress::Waiting(missing.clone()));
+                told = Some(missing);
             }
-            (self.told)(Progress::Waiting(missing));
             met.changed().await.map_err(|_| StartError::Stopped)?;
         }
     }
@@ -216,18 +225,6 @@ fn retire(
             ceremony.abort();
         }
     });
-}
-
-fn warn_if_revealed(info: &EpochInfo<MinSig, PublicKey>, me: &PublicKey) {
-    let revealed = info.output.revealed();
-    if !revealed.is_empty() {
-        let own = revealed.position(me).is_some();
-        tracing::warn!(
-            validators = revealed.len(),
-            own,
-            "shares were revealed to finish the group key without their owners"
-        );
-    }
 }
 
 /// One validator's part in the ceremony.

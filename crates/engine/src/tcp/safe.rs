@@ -1,8 +1,7 @@
 //! Where a validator's secrets go: the caller keeps bytes under names, this file says which.
 
 use crate::chain::Polynomial;
-use bytes::Bytes;
-use commonware_codec::{Decode as _, DecodeExt as _, Encode as _};
+use commonware_codec::{Copying, Decode as _, DecodeExt as _, Encode as _, EncodeSize, Write};
 use commonware_consensus::types::Epoch;
 use commonware_cryptography::{
     PublicKey as AnyPublicKey,
@@ -53,11 +52,18 @@ impl Vault {
         });
     }
 
-    fn get<T>(&self, name: &str, decode: impl FnOnce(Bytes) -> Option<T>) -> Option<T> {
+    fn put_value(&self, name: &str, value: &(impl Write + EncodeSize)) {
+        // All room is taken at once, so that no piece of the secret stays behind in memory.
+        let mut bytes = Zeroizing::new(Vec::with_capacity(value.encode_size()));
+        value.write(&mut *bytes);
+        self.put(name, &bytes);
+    }
+
+    fn get<T>(&self, name: &str, decode: impl FnOnce(Copying<'_>) -> Option<T>) -> Option<T> {
         let secret = self.0.get(name).unwrap_or_else(|error| {
             panic!("storage failed: cannot read the secret {name}: {error}")
         })?;
-        let value = decode(Bytes::copy_from_slice(&secret));
+        let value = decode(Copying(&secret));
         Some(value.unwrap_or_else(|| panic!("storage failed: the secret {name} is damaged")))
     }
 
@@ -90,15 +96,15 @@ fn seed_name(epoch: Epoch) -> String {
 }
 
 fn dealing_name<P: AnyPublicKey>(epoch: Epoch, dealer: &P) -> String {
-    // Enough of the key to tell dealers apart.
+    // So much of the key that nobody finds two that agree in it, and no more than a name may have.
     let dealer: String =
-        dealer.encode().iter().take(10).map(|byte| format!("{byte:02x}")).collect();
-    format!("dealing-{epoch}-{dealer}")
+        dealer.encode().iter().take(14).map(|byte| format!("{byte:02x}")).collect();
+    format!("d{epoch}-{dealer}")
 }
 
 impl SecretStore for Vault {
     async fn put_share(&mut self, epoch: Epoch, share: Share) {
-        self.put(&share_name(epoch), &Zeroizing::new(share.encode().to_vec()));
+        self.put_value(&share_name(epoch), &share);
     }
 
     async fn get_share(&mut self, epoch: Epoch) -> Option<Share> {
@@ -106,7 +112,7 @@ impl SecretStore for Vault {
     }
 
     async fn put_seed(&mut self, epoch: Epoch, seed: Summary) {
-        self.put(&seed_name(epoch), &Zeroizing::new(seed.encode().to_vec()));
+        self.put_value(&seed_name(epoch), &seed);
     }
 
     async fn get_seed(&mut self, epoch: Epoch) -> Option<Summary> {
@@ -119,8 +125,7 @@ impl SecretStore for Vault {
         dealer: P,
         private: DealerPrivMsg,
     ) {
-        let secret = Zeroizing::new(private.encode().to_vec());
-        self.put(&dealing_name(epoch, &dealer), &secret);
+        self.put_value(&dealing_name(epoch, &dealer), &private);
     }
 
     async fn get_dealing<P: AnyPublicKey>(
