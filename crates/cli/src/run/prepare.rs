@@ -68,10 +68,6 @@ impl Prepared {
             gridaccord_sim::act(&genesis, scenario.clone(), name.as_ref(), member_key.clone(), 0)?;
         }
 
-        // Said now, in words: the network would only fail.
-        drop(TcpListener::bind(config.listen).with_context(|| {
-            format!("cannot listen for other nodes on {}: check `listen`", config.listen)
-        })?);
         let home = Home::open(&config.data_dir)?;
         home.bind(&genesis)?;
         let free = disk::free_mb(home.directory())?;
@@ -90,6 +86,10 @@ impl Prepared {
         };
         let voted = tcp::has_voted(home.directory(), name.as_ref());
         let permit = marker.permit(&genesis.chain_id(), &node_key.public_key(), voted)?;
+        // Said now, in words: the network would only fail.
+        drop(TcpListener::bind(config.listen).with_context(|| {
+            format!("cannot listen for other nodes on {}: check `listen`", config.listen)
+        })?);
         let vault = Vault::open(&home.secrets(), &node_key)?;
         let peers = peers(&file, &config, &node_key)?;
         let names = file.addresses().map(|(name, key, _)| (key.clone(), name.clone()));

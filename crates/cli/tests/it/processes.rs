@@ -5,7 +5,7 @@ use serde_json::Value;
 use std::{
     fs,
     io::{Read as _, Write as _},
-    net::TcpStream,
+    net::{TcpListener, TcpStream},
     path::PathBuf,
     process::{Child, Command, Stdio},
     thread,
@@ -44,11 +44,19 @@ impl Network {
         self.directory.path().join(name).join("data")
     }
 
+    fn config(&self, name: &str) -> Option<toml::Table> {
+        let config = fs::read_to_string(self.directory.path().join(name).join("node.toml")).ok()?;
+        config.parse().ok()
+    }
+
     /// Address of a node's interface, from its configuration.
     fn api(&self, name: &str) -> Option<String> {
-        let config = fs::read_to_string(self.directory.path().join(name).join("node.toml")).ok()?;
-        let config: toml::Table = config.parse().ok()?;
-        Some(config["api"]["listen"].as_str()?.to_owned())
+        Some(self.config(name)?["api"]["listen"].as_str()?.to_owned())
+    }
+
+    /// Address a node listens on for others.
+    fn p2p(&self, name: &str) -> Option<String> {
+        Some(self.config(name)?["listen"].as_str()?.to_owned())
     }
 
     /// What a node answers; `None` while it is down.
@@ -115,10 +123,8 @@ impl Network {
         // It may have ended already.
         let _ = self.demo.kill();
         let _ = self.demo.wait();
-        let runs = |name: &&str| {
-            let pid = fs::read_to_string(self.data(name).join("lock")).unwrap_or_default();
-            PathBuf::from(format!("/proc/{}/exe", pid.trim())).exists()
-        };
+        // A process that ends lets go of its port last.
+        let runs = |name: &&str| self.p2p(name).is_some_and(|at| TcpListener::bind(at).is_err());
         let started = Instant::now();
         while NAMES.iter().any(runs) && started.elapsed() < PATIENCE {
             thread::sleep(Duration::from_millis(50));
