@@ -3,7 +3,7 @@
 //! In it: configuration, keys as they stand (sealed ones stay sealed), the validator's share (sealed by its node's
 //! key), genesis, the group's public key, the agent's scenario and the signing marker. **Never** the consensus store: it
 //! holds the votes cast so far, and an old copy of it makes a node vote again where it has voted since. A node restored
-//! from a backup therefore does not sign unless its own store is still there ([`signing`](crate::signing)); a backup of
+//! from a backup therefore does not sign unless its own store is still there ([`signing`]); a backup of
 //! a key that has not signed yet carries a marker that says so.
 //!
 //! Names in the archive are fixed, so that nothing in an archive can choose where it lands; whatever else is in one is

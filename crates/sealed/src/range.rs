@@ -2,7 +2,7 @@
 //!
 //! Two families: 32 bits (power, and energy where it fits) and 64 bits (larger energy, money, deviation,
 //! carbon). A proof covers a power of two of commitments; the caller's list is padded with Com(0; 0).
-//! The library proves; [`check`] verifies, many at once, with weights drawn from the proofs themselves, so that
+//! The library proves; `check` verifies, many at once, with weights drawn from the proofs themselves, so that
 //! replicas agree without randomness.
 //! Its prover is not constant time in the witness (it uses variable-time multiscalar multiplication): a
 //! participant proves on its own machine.
