@@ -171,6 +171,12 @@ impl Weather {
         }
     }
 
+    /// Whether validators are Byzantine in it: views end by timeouts then, and a run takes minutes.
+    #[must_use]
+    pub const fn is_byzantine(self) -> bool {
+        matches!(self, Self::Traitors(_) | Self::Twins)
+    }
+
     const fn interval_wall_ms(self) -> u32 {
         match self {
             Self::Lossy => INTERVAL_WALL_LOSSY_MS,
