@@ -22,9 +22,9 @@ use gridaccord_ledger::{
     },
 };
 use gridaccord_model::{
-    Money, OwnerId, TimeMs, TimeS,
+    Money, OwnerId, TimeMs,
     codec::{Bounded, Label},
-    scenario::{self, Scenario},
+    scenario::Scenario,
 };
 use std::{collections::BTreeMap, path::Path};
 
@@ -36,10 +36,6 @@ pub use text::{role_name, role_named};
 pub(crate) const TEXT_MAX: u64 = 2 * 1024 * 1024;
 /// Domain of a member's signature over a chain's id.
 const NAMESPACE: &[u8] = b"gridaccord/genesis/signature/v1";
-/// Wall time before the first gate opens, s, on top of what the operators leave themselves to start their nodes.
-const FIRST_GATE_WALL_S: u64 = 3;
-/// How far ahead of a replica's clock a block's time may be, ms.
-const DRIFT_MS: u32 = 2_000;
 
 /// A genesis document in the making.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -117,13 +113,10 @@ impl GenesisFile {
         wall_start: TimeMs,
         speed: u32,
     ) -> Result<Self, GenesisFileError> {
-        let market = Market::of(scenario, 0..scenario.horizon.intervals);
-        let ahead_s = u64::from(market.open_lead_s)
-            .saturating_add(u64::from(speed).saturating_mul(FIRST_GATE_WALL_S));
         let expected = scenario.members.iter().map(|member| {
             Ok(Expected {
                 name: member.name.parse()?,
-                role: role(member.role),
+                role: member.role.into(),
                 owner: member.owner,
                 validator: member.validator,
                 stake: member.stake_tokens,
@@ -133,13 +126,8 @@ impl GenesisFile {
         let proposed = Self {
             label: Label::new(label.unwrap_or(&scenario.name))
                 .map_err(|_| GenesisFileError::TooMany { what: "bytes of the label", limit: 64 })?,
-            clock: Clock {
-                ledger_start: TimeS(market.first_start.0.saturating_sub(ahead_s)),
-                wall_start,
-                speed,
-                drift_ms: DRIFT_MS,
-            },
-            market,
+            clock: Clock::at_speed(scenario, 0, wall_start, speed),
+            market: Market::of(scenario, 0..scenario.horizon.intervals),
             trust: scenario.trust,
             thresholds: scenario.thresholds,
             members: Vec::new(),
@@ -389,17 +377,4 @@ fn bounded<T, const MAX: usize>(
     what: &'static str,
 ) -> Result<Bounded<T, MAX>, GenesisFileError> {
     Bounded::new(items).map_err(|_| GenesisFileError::TooMany { what, limit: MAX })
-}
-
-const fn role(role: scenario::Role) -> Role {
-    match role {
-        scenario::Role::Supplier => Role::Supplier,
-        scenario::Role::Storage => Role::StorageOwner,
-        scenario::Role::Campus => Role::Campus,
-        scenario::Role::Tenant => Role::Tenant,
-        scenario::Role::Utility => Role::Utility,
-        scenario::Role::Authority => Role::Authority,
-        scenario::Role::Certifier => Role::Certifier,
-        scenario::Role::Auditor => Role::Auditor,
-    }
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     keys::{Purpose, key, stream},
-    members::{ScenarioMember, role},
+    members::ScenarioMember,
 };
 use commonware_cryptography::{Signer as _, ed25519};
 use gridaccord_agent::{Agent, Builder, Identity};
@@ -117,7 +117,7 @@ impl Campus {
             .map(|(id, member)| Cast {
                 id,
                 name: member.name.clone(),
-                role: role(member.role),
+                role: member.role.into(),
                 key: key(seed, Purpose::Member, u64::from(id.0)),
                 node: node_keys.get(&id).cloned().and_then(|key| {
                     let share = dealing.shares.remove(&key.public_key())?;

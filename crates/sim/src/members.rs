@@ -7,7 +7,7 @@ use crate::{
 use commonware_cryptography::{Signer as _, ed25519};
 use gridaccord_agent::{Agent, Honest, Identity, Rulebook};
 use gridaccord_field::{Plant, PlantKind, SimulatedBus};
-use gridaccord_ledger::{Genesis, Role};
+use gridaccord_ledger::Genesis;
 use gridaccord_model::{
     GateId, Interval, MemberId, Need, Offer, TimeS, Watts,
     scenario::{self, Scenario},
@@ -173,19 +173,4 @@ pub fn act(
         price_cap: genesis.market.price_cap,
     };
     Ok(Agent::new(identity, Box::new(rulebook), Box::new(Honest), Box::new(device)))
-}
-
-/// The ledger's role for a scenario's.
-#[must_use]
-pub const fn role(role: scenario::Role) -> Role {
-    match role {
-        scenario::Role::Supplier => Role::Supplier,
-        scenario::Role::Storage => Role::StorageOwner,
-        scenario::Role::Campus => Role::Campus,
-        scenario::Role::Tenant => Role::Tenant,
-        scenario::Role::Utility => Role::Utility,
-        scenario::Role::Authority => Role::Authority,
-        scenario::Role::Certifier => Role::Certifier,
-        scenario::Role::Auditor => Role::Auditor,
-    }
 }
