@@ -5,6 +5,7 @@
 //! provide reserve; generators without a ramp limit (sun, wind) do not. An island is a window in which the tie's
 //! limits are zero. Positive power is injection. Derivations: `docs/maths/horizon.md`.
 
+mod book;
 mod bound;
 mod carbon;
 mod check;
@@ -16,6 +17,10 @@ mod limits;
 mod opportunity;
 mod verdict;
 
+pub use book::{
+    CarbonCaps, Emission, GeneratorPart, HorizonBook, HorizonImbalance, HorizonSetting,
+    INTENSITY_MAX, Participant,
+};
 pub use carbon::{Boundary, CarbonLimit, CarbonLimits, CarbonMultipliers};
 pub use check::{appraise, check, check_feasible};
 pub use codec::{HORIZON_ANSWER_SIZE_MAX, HORIZON_ANSWER_VALUES_MAX, HorizonCodecError};

@@ -129,7 +129,7 @@ impl GeneratorOffer {
         let (least, greatest) = self.followable(ramp)?;
         let least = least.0.saturating_sub(ramp.up.0).max(0);
         let greatest = greatest.0.saturating_add(ramp.down.0).min(POWER_MAX.0);
-        Ok(Watts(before.0.clamp(least, greatest)))
+        Ok(Watts(before.0.max(least).min(greatest)))
     }
 
     /// How many generators of the problem it becomes: one per block.
