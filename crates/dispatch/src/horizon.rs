@@ -15,6 +15,7 @@ mod infeasible;
 mod lagrangian;
 mod limits;
 mod opportunity;
+mod sums;
 mod verdict;
 
 pub use book::{
