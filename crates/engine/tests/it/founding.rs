@@ -69,12 +69,14 @@ impl Founders {
             .filter(|(other, _)| *other != node)
             .map(|(_, (key, address))| (key.public_key(), *address))
             .collect();
-        let network = Tcp { key, listen: self.addresses[node], peers, local: true };
+        let network =
+            Tcp { key, listen: self.addresses[node], peers, local: true, followers: vec![] };
         let told = self.told.clone();
         let founding = Founding {
             genesis,
             safe: self.pockets[node].clone(),
             told: Arc::new(move |progress| told.lock().unwrap().push((node, progress))),
+            refuse_revealed: false,
         };
         tcp::found(context, founding, format!("node-{node}"), network).await
     }
