@@ -214,7 +214,7 @@ pub(super) fn ramp_bound(generator: &Generator, multipliers: &[i64]) -> i128 {
 }
 
 /// A convex term a'x² + slope·x over whole lo..=hi.
-fn convex(a: i64, slope: i64, lo: i64, hi: i64) -> Term {
+pub(super) fn convex(a: i64, slope: i64, lo: i64, hi: i64) -> Term {
     if a == 0 {
         return Line { slope, lo, hi }.term();
     }
