@@ -8,6 +8,7 @@
 
 mod blocks;
 mod boxed;
+mod commitment;
 mod explain;
 mod general;
 mod import;
@@ -20,6 +21,7 @@ mod repair;
 mod scaled;
 mod store;
 
+pub use commitment::{CommitmentOutcome, propose_commitment};
 pub use explain::{Explanation, Limit, Relaxation};
 pub use open::{OpenAnswer, OpenEnds, propose_open};
 
@@ -82,6 +84,8 @@ pub enum GapReason {
     BothWays,
     /// Whole watts cost more than the gap asked for.
     Rounding,
+    /// Which plants are on is not proven best: the search for a better commitment ended before it was done.
+    Commitment,
 }
 
 /// Why the solver came to nothing.

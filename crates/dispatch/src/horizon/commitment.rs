@@ -16,6 +16,7 @@ mod states;
 
 pub use check::{
     CommitmentInfeasible, CommitmentVerified, appraise, check, check_feasible, check_infeasible,
+    lower_bound,
 };
 pub use limits::{BRANCHES_MAX, COST_MAX};
 
@@ -177,6 +178,14 @@ impl Plant {
             start: any,
             stop: any,
         })
+    }
+
+    /// Whether it may be off in the first interval for all that its power before, if known, says.
+    #[must_use]
+    pub fn may_stop_at_once(&self) -> bool {
+        let (least, most) = self.cycles().stop;
+        let initial = self.ramp.and_then(|ramp| ramp.initial);
+        initial.is_none_or(|power| (least..=most).contains(&power))
     }
 
     /// Least and greatest power of an interval it is on in, given whether it was on before and will be on after; `None`

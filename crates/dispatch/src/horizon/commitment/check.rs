@@ -111,6 +111,16 @@ pub fn check_feasible(
     tally.check_couplings(problem.base()).map(|_| ())
 }
 
+/// What a branch proves: no dispatch that holds what it holds costs less. `None` where none holds it.
+///
+/// # Errors
+/// K19 for what the problem does not have, K1 and K2 for its multipliers.
+pub fn lower_bound(problem: &Commitment, branch: &Branch) -> Result<Option<Picos>, HorizonRefusal> {
+    check_held(problem, branch)?;
+    check_own(problem, &branch.multipliers)?;
+    Ok(bound::of(problem, &branch.multipliers, &branch.held).map(down))
+}
+
 /// Checks that branches prove that no dispatch exists.
 ///
 /// # Errors
@@ -198,14 +208,18 @@ fn check_own(problem: &Commitment, own: &CommitmentMultipliers) -> Result<(), Ho
     }
 }
 
-/// That branches leave no case out, and their multipliers.
-fn check_branches(problem: &Commitment, branches: &[Branch]) -> Result<(), HorizonRefusal> {
+fn check_held(problem: &Commitment, branch: &Branch) -> Result<(), HorizonRefusal> {
     let known =
         |held: &Held| held.plant < problem.plants().len() && held.interval < problem.intervals();
-    if branches.len() > BRANCHES_MAX || !branches.iter().all(|branch| branch.held.iter().all(known))
-    {
+    if branch.held.iter().all(known) { Ok(()) } else { Err(HorizonRefusal::Branches) }
+}
+
+/// That branches leave no case out, and their multipliers.
+fn check_branches(problem: &Commitment, branches: &[Branch]) -> Result<(), HorizonRefusal> {
+    if branches.len() > BRANCHES_MAX {
         return Err(HorizonRefusal::Branches);
     }
+    branches.iter().try_for_each(|branch| check_held(problem, branch))?;
     // Runs of branches that agree down to a depth; each is one case, or splits into off and on.
     let mut runs = vec![(branches, 0)];
     while let Some((run, depth)) = runs.pop() {
@@ -298,12 +312,8 @@ fn states(plant: &Plant, on: &[bool]) -> Result<i64, usize> {
 fn powered(plant: &Plant, on: &[bool], powers: &[Watts]) -> Result<(), usize> {
     let cycling = plant.cycles();
     let mut before = cycling.was_on;
-    if before && on.first() == Some(&false) {
-        let (least, most) = cycling.stop;
-        let initial = plant.ramp.and_then(|ramp| ramp.initial);
-        if initial.is_some_and(|power| !(least..=most).contains(&power)) {
-            return Err(0);
-        }
+    if before && on.first() == Some(&false) && !plant.may_stop_at_once() {
+        return Err(0);
     }
     for (interval, (is_on, power)) in on.iter().copied().zip(powers).enumerate() {
         let within = if is_on {

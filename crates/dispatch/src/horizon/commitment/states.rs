@@ -81,8 +81,7 @@ impl<'a> Path<'a> {
         if cycling.was_on {
             *path.on.last_mut().expect("two states or more") = may_on.then_some(0);
             path.off[0] =
-                (may_off && path.may_stop_at_once()).then(|| path.cost(cycling.stop_cost));
-            // With one state only, off for one interval is off for as long as it takes.
+                (may_off && plant.may_stop_at_once()).then(|| path.cost(cycling.stop_cost));
         } else {
             path.on[0] = may_on.then(|| path.cost(cycling.start_cost));
             *path.off.last_mut().expect("one state or more") = may_off.then_some(0);
@@ -92,13 +91,6 @@ impl<'a> Path<'a> {
 
     fn cost(&self, nano: i64) -> i128 {
         (i128::from(nano) * COST_UNIT) << SCALE_BITS
-    }
-
-    /// Whether the power before the first interval, if it matters, lets the plant stop.
-    fn may_stop_at_once(&self) -> bool {
-        let (least, most) = self.cycling.stop;
-        let initial = self.plant.ramp.and_then(|ramp| ramp.initial);
-        initial.is_none_or(|power| (least..=most).contains(&power))
     }
 
     /// Whether it may be on, and off, in an interval.
