@@ -17,9 +17,9 @@ use gridaccord_dispatch::horizon::{
 use std::collections::BTreeSet;
 
 /// Iterations times unknowns of all programs together.
-const WORK_MAX: usize = 12_000_000;
+const WORK_MAX: usize = 8_000_000;
 /// Shares by which couplings are tightened so that whole watts keep them, tried in turn.
-const MARGINS: [f64; 3] = [1e-6, 3e-5, 1e-3];
+const MARGINS: [f64; 4] = [1e-8, 1e-6, 3e-5, 1e-3];
 /// What is added to a state between off and on before it is rounded.
 const BIASES: [f64; 3] = [0.0, 0.3, 0.49];
 /// A state nearer to off or on than this is decided.

@@ -331,6 +331,9 @@ fn add_reservoir(model: &mut Model, problem: &Commitment, reservoir: &Reservoir)
         let discharge = model.program.column(local, flow(kilowatts(storage.discharge_max), wear));
         let spill = model.program.column(local, flow(energy(reservoir.spill_max_uwh[t]), 0.0));
         let (least, most) = reservoir.held(t);
+        // Whole watts keep at least what is stored here: room above for one.
+        let room = reservoir.cycle_slack(problem.base().parts().duration_s);
+        let most = if most - least > 2 * room { most - room } else { most };
         let held = Column { lo: energy(least), hi: energy(most), ..Column::default() };
         let stored = model.program.column(model.key(Rank::State, t), held);
         let begin = if t == 0 && !reservoir.is_cyclic { energy(storage.initial_uwh) } else { 0.0 };
