@@ -59,9 +59,7 @@ impl Net {
         };
         let (public, chain) = (key.public_key(), self.chain.clone());
         let (config, followers) = match follower {
-            Some(_) => {
-                (Config::follower(chain, public, Following::new(start), name), Vec::new())
-            }
+            Some(_) => (Config::follower(chain, public, Following::new(start), name), Vec::new()),
             None => {
                 let share = self.keys.dealing.shares[&public].clone();
                 (Config::new(chain, public, share, name), listed(&self.followers, watchers))

@@ -71,7 +71,7 @@ pub(crate) const SYNC: u64 = 5;
 const COMMANDS: u64 = 6;
 
 /// What a follower may say: messages a second on a channel, and as many at once. On other channels it is not heard.
-const FOLLOWER_RATES: [(u64, u32); 3] = [(BACKFILL, 32), (SYNC, 64), (COMMANDS, 4)];
+const FOLLOWER_RATES: [(u64, u32); 3] = [(BACKFILL, 64), (SYNC, 64), (COMMANDS, 4)];
 /// What followers are told as well as voters.
 const PUBLIC: [u64; 2] = [CERTIFICATES, BLOCKS];
 
@@ -181,6 +181,19 @@ impl<E: Spawner + Metrics + Clock + Storage + CryptoRng + Sync> Runtime for E {}
 #[must_use]
 pub fn quota(rate: u32) -> Quota {
     Quota::per_second(std::num::NonZeroU32::new(rate).unwrap_or(NZU32!(1)))
+}
+
+/// Messages a second and peer with which a node opens a channel. A follower that keeps to it is always heard: what is
+/// above its allowance would be lost.
+#[must_use]
+pub fn rate(channel: (u64, u32), follows: bool) -> u32 {
+    let (number, rate) = channel;
+    let allowed =
+        FOLLOWER_RATES.into_iter().find_map(|(one, rate)| (one == number).then_some(rate));
+    match allowed {
+        Some(allowed) if follows => rate.min((allowed * 3 / 4).max(1)),
+        _ => rate,
+    }
 }
 
 /// Largest message a network must carry for this many validators.

@@ -285,6 +285,13 @@ enum Seat {
 }
 
 impl Seat {
+    const fn follows(&self) -> bool {
+        match self {
+            Self::Dealt(config) => matches!(config.part, Part::Follower(_)),
+            Self::Founding { .. } => false,
+        }
+    }
+
     fn voters(&self) -> Set<PublicKey> {
         match self {
             Self::Dealt(config) => config.chain.validators().clone(),
@@ -326,7 +333,8 @@ async fn enter(context: &Context, seat: Seat, tcp: Tcp) -> Result<(Handle, Task)
         let (mut network, oracle) = connect(&context, keys.len(), &tcp, addresses);
         let voters = Voters::new(keys, &tcp.public_key());
         let mut open = |(channel, rate)| network.register(channel, quota(rate));
-        let channels = CHANNELS.map(&mut open);
+        let follows = seat.follows();
+        let channels = CHANNELS.map(|channel| open((channel.0, node::rate(channel, follows))));
         // Followers have no part in it.
         let mut closed = |channel| voters.guard(context.child("gate"), open(channel), false, 0);
         let founding = FOUNDING_CHANNELS.map(&mut closed);

@@ -197,7 +197,7 @@ fn one_flipped_bit_is_named_or_mended() {
             .map(|name| home.join(name))
             .into();
     kinds.extend(["genesis.bin", "group.pub", "secrets/share.toml"].map(|name| data.join(name)));
-    for store in ["simplex", "blocks-values", "certificates-values", "state-log", "state-nodes"] {
+    for store in ["simplex", "blocks-values", "state-log", "state-nodes", "certificates-values"] {
         let start = format!("{STRUCK}-{store}");
         let of_it = |file: &PathBuf| {
             let inner = file.strip_prefix(&data).unwrap().to_string_lossy();
