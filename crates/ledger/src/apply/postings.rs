@@ -37,9 +37,10 @@ pub const CELLS_MAX: usize = 1 << 19;
 impl<R: Read> Run<'_, R> {
     /// Intervals of each gate's horizon; `None` in a market of another kind.
     pub(super) const fn horizon_intervals(&self) -> Option<u16> {
-        match self.params.market.kind {
-            GateKind::Horizon { intervals } => Some(intervals),
-            GateKind::Open {} => None,
+        if let GateKind::Horizon { intervals } = self.params.market.kind {
+            Some(intervals)
+        } else {
+            None
         }
     }
 

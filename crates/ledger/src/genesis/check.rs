@@ -112,10 +112,10 @@ impl Genesis {
             return Err(GenesisError::HorizonInvalid(intervals));
         }
         self.carbon.check().map_err(GenesisError::CarbonInvalid)?;
-        match self.market.kind {
-            GateKind::Horizon { .. } => self.check_horizon(),
-            GateKind::Open {} => Ok(()),
+        if matches!(self.market.kind, GateKind::Horizon { .. }) {
+            self.check_horizon()?;
         }
+        Ok(())
     }
 
     /// Rule G17: what the problem over many intervals takes, beside what each gate takes.
