@@ -18,6 +18,7 @@ pub mod id;
 pub mod offer;
 pub mod need;
 pub mod horizon;
+pub mod carbon;
 pub mod terms;
 pub mod scenario;
 
