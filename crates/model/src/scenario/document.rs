@@ -358,8 +358,7 @@ pub(crate) struct EventText {
     pub(crate) member: Spanned<String>,
     pub(crate) at: Spanned<String>,
     pub(crate) until: Option<Spanned<String>>,
-    #[serde(default)]
-    pub(crate) announced: bool,
+    pub(crate) announced: Option<bool>,
     pub(crate) import_max_w: Option<Number>,
     pub(crate) import_max_kw: Option<Number>,
 }

@@ -11,7 +11,9 @@ use super::{
 use crate::{
     CostCurve, HorizonNeed, HorizonOffer, HorizonPosting, Joules, MemberId, Price, TimeS, Watts,
     codec::Bounded,
-    horizon::{GeneratorOffer, HorizonTier, INTERVALS_MAX, Shape, ShiftableNeed, TieOffer},
+    horizon::{
+        GeneratorOffer, HorizonTier, INTERVALS_MAX, Shape, ShiftableNeed, StorageOffer, TieOffer,
+    },
     offer::{Block, LINEAR_PER_PRICE},
     series::{Counted, SERIES_MAX, Series},
 };
@@ -84,6 +86,25 @@ impl Scenario {
         });
         let need = record.load.as_ref().map(|load| span.need(load, progress));
         (offer.is_some() || need.is_some()).then_some(HorizonPosting { offer, need })
+    }
+
+    /// What a member's storage can do, and what it holds when a run starts; `None` for a member without.
+    #[must_use]
+    pub fn storage(&self, member: MemberId) -> Option<StorageOffer> {
+        match self.get(member)?.supply.as_ref()? {
+            Supply::Storage(store) => Some(store.offer),
+            Supply::Plant(_) | Supply::Tie(_) => None,
+        }
+    }
+
+    /// What a member's shiftable loads may take together in an interval; 0 W outside their windows.
+    #[must_use]
+    pub fn shiftable_max(&self, member: MemberId, interval: u32) -> Watts {
+        let span = self.interval(interval);
+        let load = self.get(member).and_then(|record| record.load.as_ref());
+        let loads = load.iter().flat_map(|load| &load.shiftable);
+        let takes = loads.filter(|shiftable| shiftable.takes(span));
+        Watts(takes.fold(0i64, |sum, shiftable| sum.saturating_add(shiftable.power_max.0)))
     }
 
     /// What a posting is checked against; `None` in a market of another kind.

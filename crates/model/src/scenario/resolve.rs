@@ -310,6 +310,12 @@ fn resolve_event(
             )?,
         },
     };
+    let asked = matches!(kind, EventKind::DemandResponse { .. });
+    let announced = announced.unwrap_or(asked);
+    if asked && !announced {
+        let message = "a demand-response event is announced: somebody asks for it";
+        return Err(reader.refuse(at.span(), message));
+    }
     let from = time(reader, at, start)?;
     let until = until
         .as_ref()
@@ -325,5 +331,5 @@ fn resolve_event(
         return Err(reader.refuse(at.span(), message));
     }
     let until = until.map(|(time, _)| time);
-    Ok(Event { kind, announced: *announced, member: id, from, until })
+    Ok(Event { kind, announced, member: id, from, until })
 }
