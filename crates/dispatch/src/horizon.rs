@@ -15,6 +15,7 @@ mod infeasible;
 mod lagrangian;
 mod limits;
 mod opportunity;
+mod sums;
 mod verdict;
 
 pub use book::{
@@ -27,7 +28,9 @@ pub use codec::{HORIZON_ANSWER_SIZE_MAX, HORIZON_ANSWER_VALUES_MAX, HorizonCodec
 pub use contingency::Contingency;
 pub use infeasible::{HorizonInfeasible, check_infeasible};
 pub use lagrangian::pin;
-pub use limits::{HORIZON_INTERVALS_MAX, HORIZON_RESOURCES_MAX, HorizonError, MULTIPLIER_MAX};
+pub use limits::{
+    DURATION_MAX_S, HORIZON_INTERVALS_MAX, HORIZON_RESOURCES_MAX, HorizonError, MULTIPLIER_MAX,
+};
 pub use opportunity::{LostOpportunity, lost_opportunity};
 pub use verdict::{HorizonRefusal, HorizonVerified};
 

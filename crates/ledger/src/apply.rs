@@ -13,7 +13,6 @@ use crate::{
     store::{Stop, Store},
 };
 use bytes::Bytes;
-use gridaccord_dispatch::Problem;
 use gridaccord_model::{GateId, TimeMs};
 use std::collections::BTreeMap;
 
@@ -22,6 +21,14 @@ mod commands;
 mod building;
 mod gates;
 mod settling;
+mod stated;
+mod postings;
+mod pieces;
+
+pub use postings::CELLS_MAX;
+pub(crate) use postings::posting_of;
+pub use stated::HORIZON_RULES;
+use stated::Stated;
 
 /// Everything a block does.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -140,7 +147,7 @@ struct Run<'a, R> {
     receipts: Vec<Receipt>,
     events: Vec<Event>,
     /// Problems of gates that are closed: they change no more.
-    problems: BTreeMap<GateId, Problem>,
+    problems: BTreeMap<GateId, Stated>,
 }
 
 impl<'a, R: Read> Run<'a, R> {

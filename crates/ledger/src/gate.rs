@@ -322,6 +322,8 @@ pub enum Failure {
     /// Its price is further above the last decided gate's than the loss threshold allows. The next gate has no
     /// such reference, so that one rise stops one gate and not all that follow.
     PriceRise,
+    /// Its plan emits more than the carbon policy allows.
+    Carbon,
 }
 
 codec_enum!(Failure {
@@ -331,6 +333,7 @@ codec_enum!(Failure {
     Late = 3,
     Infeasible = 4,
     PriceRise = 5,
+    Carbon = 8,
 });
 
 impl core::fmt::Display for Failure {
@@ -342,6 +345,7 @@ impl core::fmt::Display for Failure {
             Self::Late => "it was not decided by the start of its interval",
             Self::Infeasible => "no dispatch balances what was offered and needed",
             Self::PriceRise => "its price rose further than the loss threshold allows",
+            Self::Carbon => "its plan emits more than the carbon policy allows",
         })
     }
 }
@@ -424,9 +428,17 @@ pub enum Verdict {
     },
     /// The builder signed two different commitments or reveals for this seat.
     Equivocated {},
+    /// No dispatch, but a proof that there is none; it holds.
+    Infeasible {},
 }
 
-codec_union!(Verdict { Waiting = 0 {}, Valid = 1 { score }, Refused = 2 { rule }, Equivocated = 3 {} });
+codec_union!(Verdict {
+    Waiting = 0 {},
+    Valid = 1 { score },
+    Refused = 2 { rule },
+    Equivocated = 3 {},
+    Infeasible = 8 {},
+});
 
 /// Figures of a valid answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -23,8 +23,6 @@ pub use tie::TieOffer;
 
 use crate::{Price, Watts, codec_struct, codec_union, series::Series};
 
-/// Intervals that one horizon may have.
-pub const INTERVALS_MAX: u16 = 288;
 /// Largest power of a resource.
 pub const POWER_MAX: Watts = Watts(1 << 31);
 /// Largest consumption of one member, so that few absurd needs do not fill a gate.
@@ -82,7 +80,7 @@ codec_struct!(HorizonPosting { offer, need });
 /// What a posting is checked against: the shape of the gates' horizons.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shape {
-    /// Intervals of a horizon, 1..=[`INTERVALS_MAX`].
+    /// Intervals of a horizon, 1..=[`HORIZON_INTERVALS_MAX`](crate::terms::HORIZON_INTERVALS_MAX).
     pub intervals: u16,
     /// Length of each, s.
     pub duration_s: u32,

@@ -4,11 +4,11 @@
 //! seven bits a byte, the least first. A difference of 0 is followed by how many more zeros follow, and the difference
 //! after such a run is not 0. Any other bytes are refused, so that equal series have equal encodings.
 
-use crate::{Price, Watts};
+use crate::{Price, Watts, terms::HORIZON_INTERVALS_MAX};
 use commonware_codec::{Buf, EncodeSize, Error, Read, Write};
 
-/// Intervals of one series: a day of five minutes each.
-pub const SERIES_MAX: usize = 288;
+/// Values of one series: as many as a horizon has intervals.
+pub const SERIES_MAX: usize = HORIZON_INTERVALS_MAX as usize;
 /// Bits in one byte of a variable-length integer.
 const BITS: u32 = 7;
 /// Set on every byte of an integer but its last.

@@ -6,12 +6,11 @@ use crate::{
     draw::{Bidder, draw},
     event::Event,
     gate::{Book, Dispatched, Failure, Gate, Open, Phase, Seat, Verdict},
-    records::{Account, LIVE_GATES_MAX, Member, Owner, key, slot},
+    records::{Account, LIVE_GATES_MAX, Member, Outlook, Owner, key, slot},
     state::Read,
     store::Stop,
     trust,
 };
-use gridaccord_dispatch::merit;
 use gridaccord_model::{GateId, MemberId, Money, codec::Bounded};
 
 /// Views that a draw of great significance waits for: a seed can leak early to f + 1 voters.
@@ -48,6 +47,9 @@ impl<R: Read> Run<'_, R> {
             if market.closes(id) <= self.head.now {
                 // The chain stood still: only this block's proposer could have a part in it.
                 gate.phase = self.fail_phase(id, Failure::Late);
+            }
+            if self.horizon_intervals().is_some() {
+                self.store.put(key::outlook(id), &Outlook::default());
             }
             self.put_gate(&gate);
         }
@@ -140,7 +142,8 @@ impl<R: Read> Run<'_, R> {
                 if gate.book.bidders == 0 {
                     return self.fail(gate, Failure::NoBuilders);
                 }
-                if merit::imbalance(self.problem(&gate)?).is_some() {
+                self.fix_outlook(&gate)?;
+                if self.problem(&gate)?.is_unbalanced() {
                     return self.fail(gate, Failure::Infeasible);
                 }
                 let closed =
