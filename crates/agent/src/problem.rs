@@ -28,7 +28,7 @@ impl GateProblem {
     pub fn solve(&self, gap_ppb: u32) -> Option<Vec<u8>> {
         match self {
             Self::Interval(problem) => match gridaccord_solver::propose(problem) {
-                Outcome::Optimal(answer) => Some(answer.to_bytes()),
+                Outcome::Optimal(answer) => Some(answer.to_bytes().to_vec()),
                 Outcome::Infeasible(_) => None,
             },
             Self::Horizon(book) => solve_horizon(book, gap_ppb),

@@ -18,7 +18,7 @@ use gridaccord_model::{
     TimeMs, TimeS, Watts,
     codec::{Blob, Bounded, Label},
 };
-use std::{collections::BTreeMap, ops::Range, sync::Arc};
+use std::{collections::BTreeMap, ops::Range};
 
 /// One member of the test market.
 #[derive(Clone)]
@@ -116,17 +116,9 @@ impl Market {
         };
         let capacity = BTreeMap::from([(TimeS(0), Watts(cast.power_w))]);
         let outages = cast.outage.clone().into_iter().collect();
-        let device = self.bus.connect(member, Plant { kind, capacity, outages });
-        let roles = self.casts.iter().enumerate();
-        let roles =
-            roles.map(|(id, cast)| (MemberId(u16::try_from(id).unwrap()), cast.role)).collect();
-        let identity = Identity {
-            chain: self.chain,
-            member,
-            key: key(member.0),
-            roles: Arc::new(roles),
-            price_cap: Price(1_000_000),
-        };
+        let plant = Plant { outages, ..Plant::new(kind, capacity) };
+        let device = self.bus.connect(member, plant);
+        let identity = Identity::of(&genesis(&self.casts), member, key(member.0));
         Agent::new(identity, Box::new(cast), builder, Box::new(device))
     }
 

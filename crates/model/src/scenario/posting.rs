@@ -11,11 +11,9 @@ use super::{
 use crate::{
     CostCurve, HorizonNeed, HorizonOffer, HorizonPosting, Joules, MemberId, Price, TimeS, Watts,
     codec::Bounded,
-    horizon::{
-        GeneratorOffer, HorizonTier, INTERVALS_MAX, Shape, ShiftableNeed, StorageOffer, TieOffer,
-    },
+    horizon::{GeneratorOffer, HorizonTier, Shape, ShiftableNeed, StorageOffer, TieOffer},
     offer::{Block, LINEAR_PER_PRICE},
-    series::{Counted, SERIES_MAX, Series},
+    series::{Counted, Series},
 };
 
 /// How far a member's stores and shiftable loads have come. The default is the start of a run.
@@ -167,7 +165,6 @@ impl Scenario {
 }
 
 const DAY_S: u32 = 86_400;
-const _: () = assert!(INTERVALS_MAX as usize <= SERIES_MAX);
 
 impl Span<'_> {
     /// Numbers of its intervals, beyond the scenario's last too.

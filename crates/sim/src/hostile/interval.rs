@@ -20,7 +20,7 @@ pub(super) fn spoilt(
         }
         _ => shifted(&honest, 0, 1),
     };
-    Some(answer.to_bytes())
+    Some(answer.to_bytes().to_vec())
 }
 
 /// The answer with one set point moved.
