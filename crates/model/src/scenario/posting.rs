@@ -95,6 +95,21 @@ impl Scenario {
         }
     }
 
+    /// A member's shiftable loads with all their energy, their windows counted in the scenario's intervals; none whose
+    /// window has no interval.
+    #[must_use]
+    pub fn shiftable(&self, member: MemberId) -> Vec<ShiftableNeed> {
+        let loads = self.get(member).and_then(|record| record.load.as_ref());
+        let numbers = 0..u16::try_from(self.horizon.intervals).unwrap_or(u16::MAX);
+        let need = |load: &Shiftable| {
+            let takes = |number: &u16| load.takes(self.interval(u32::from(*number)));
+            let from = numbers.clone().find(takes)?;
+            let until = numbers.clone().rev().find(takes)?.saturating_add(1);
+            Some(ShiftableNeed { energy: load.energy, from, until, power_max: load.power_max })
+        };
+        loads.iter().flat_map(|load| &load.shiftable).filter_map(need).collect()
+    }
+
     /// What a member's shiftable loads may take together in an interval; 0 W outside their windows.
     #[must_use]
     pub fn shiftable_max(&self, member: MemberId, interval: u32) -> Watts {
