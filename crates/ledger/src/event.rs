@@ -224,7 +224,7 @@ pub enum Event {
     Continued {
         /// Gate.
         gate: GateId,
-        /// Highest import of all plans before.
+        /// Highest import of the plans before, in the same month.
         peak_before: Watts,
         /// Powers of ramp-limited generators in the plan before; 0 W for those not named.
         before: Bounded<SetPoint, PARTS_MAX>,

@@ -318,11 +318,13 @@ codec_union!(Source { Known = 0 { operating, beyond }, Forbidden = 1 {}, Unknown
 pub struct Rolling {
     /// The youngest gate with a plan.
     pub plan: Option<GateId>,
-    /// Highest import of all plans' own intervals.
+    /// The calendar month (UTC) of that gate's interval, counted from March of the year 0.
+    pub month: u32,
+    /// Highest import of the plans of that month, each in its own interval: what a demand charge has counted.
     pub peak: Watts,
 }
 
-codec_struct!(Rolling { plan, peak });
+codec_struct!(Rolling { plan, month, peak });
 
 /// What a horizon starts from; fixed when its gate closes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -331,7 +333,7 @@ pub struct Outlook {
     pub parts: u16,
     /// The gate whose plan was the last before.
     pub before: Option<GateId>,
-    /// Highest import of all plans before.
+    /// Highest import of the plans before, in the same month.
     pub peak_before: Watts,
 }
 
