@@ -11,6 +11,7 @@ use crate::{
     keygen::{EpochKey, KeyShare},
     opening::{SealedSum, Share},
     refusal::Refusal,
+    sums::SumSearch,
 };
 use commonware_cryptography::sha256::Digest;
 use gridaccord_model::{GateId, Interval, codec_struct};
@@ -142,10 +143,18 @@ impl Holder {
     /// # Errors
     /// Not final, another epoch's gate, nothing to open, or given before.
     pub fn intend(&self, gate: &SealedGate, closing: Closing) -> Result<Intent, Refusal> {
+        self.intend_search(gate.search(), closing)
+    }
+
+    /// As [`Self::intend`], for who follows a gate through its table of sums.
+    ///
+    /// # Errors
+    /// As [`Self::intend`].
+    pub fn intend_search(&self, search: &SumSearch, closing: Closing) -> Result<Intent, Refusal> {
         if closing != Closing::Final {
             return Err(Refusal::NotFinal);
         }
-        let sum = gate.next_sum()?.ok_or(Refusal::OutOfTurn)?;
+        let sum = search.next_sum()?.ok_or(Refusal::OutOfTurn)?;
         self.intend_sum(sum)
     }
 
