@@ -16,6 +16,7 @@ pub mod quantity;
 pub mod id;
 pub mod offer;
 pub mod need;
+pub mod carbon;
 pub mod terms;
 pub mod scenario;
 

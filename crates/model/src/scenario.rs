@@ -5,6 +5,7 @@
 //! part in ten million. A scenario that parses is sound: every offer and need of every interval has passed its
 //! rules, so nothing here fails later. Positive power is injection into the bus.
 
+mod carbon;
 mod clock;
 mod decimal;
 mod document;
@@ -15,13 +16,13 @@ mod resource;
 mod terms;
 mod supply;
 
-pub use crate::terms::{Thresholds, Trust};
+pub use crate::terms::{GateKind, Thresholds, Trust};
 pub use error::ScenarioError;
 pub use supply::Capability;
 
 use crate::{
-    MemberId, Money, Need, Offer, OwnerId, Price, Tier, TimeS, Watts, codec::Bounded,
-    quantity::Interval,
+    MemberId, Money, Need, Offer, OwnerId, Price, Tier, TimeS, Watts, carbon::CarbonPolicy,
+    codec::Bounded, quantity::Interval,
 };
 use std::{collections::BTreeMap, ops::Range};
 use supply::Supply;
@@ -46,6 +47,8 @@ pub struct Scenario {
     pub trust: Trust,
     /// Loss thresholds.
     pub thresholds: Thresholds,
+    /// What emissions nobody accepts.
+    pub carbon: CarbonPolicy,
     /// How a demonstration runs it.
     pub demo: Demo,
     /// A member's id is its position here.
@@ -72,6 +75,8 @@ pub struct Horizon {
 /// The rhythm of gates. Leads are seconds before an interval starts, the lag after it ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Market {
+    /// What decides an interval.
+    pub kind: GateKind,
     /// A gate opens this long before.
     pub open_lead_s: u32,
     /// A gate closes this long before.
@@ -125,7 +130,7 @@ pub struct Member {
     pub role: Role,
     /// Who stands behind it; members of one owner share it.
     pub owner: OwnerId,
-    /// Kind of resource, such as solar or wind; for display and carbon.
+    /// Kind of resource, such as solar or wind; at most [`CLASS_NAME_MAX`](crate::carbon::CLASS_NAME_MAX) bytes.
     pub class: Option<String>,
     /// Whether it runs a validator.
     pub validator: bool,

@@ -186,6 +186,8 @@ fn genesis(scenario: &Scenario, terms: &Terms, members: &[Cast]) -> Result<Genes
     let admitted = scenario.members().zip(members).map(|((_, record), member)| GenesisMember {
         name: Label::new(member.name.clone()).expect("a scenario bounds names"),
         role: member.role,
+        class: Label::new(record.class.clone().unwrap_or_default())
+            .expect("a scenario bounds classes"),
         owner: record.owner,
         key: member.key.public_key(),
         stake: record.stake_tokens,
@@ -201,6 +203,7 @@ fn genesis(scenario: &Scenario, terms: &Terms, members: &[Cast]) -> Result<Genes
         market: Market::of(scenario, terms.window.clone()),
         trust: scenario.trust,
         thresholds: scenario.thresholds,
+        carbon: scenario.carbon.clone(),
         validators: bounded(validators.collect(), "validators")?,
         members: bounded(admitted.collect(), "members")?,
     };

@@ -6,7 +6,10 @@ use gridaccord_agent::{Agent, Builder, Honest, Identity, Observed, Rulebook};
 use gridaccord_field::{Plant, PlantKind, SimulatedBus};
 use gridaccord_ledger::{
     Block, Digest, Event, Genesis, Payload, Role, Seed, SignedCommand, agenda,
-    genesis::{Clock, GenesisMember, Group, Market as Rhythm, Thresholds, Trust, Validator},
+    genesis::{
+        CarbonPolicy, Clock, GateKind, GenesisMember, Group, Market as Rhythm, Thresholds, Trust,
+        Validator,
+    },
     memory::MemoryState,
     survey::survey,
 };
@@ -191,6 +194,7 @@ fn genesis(casts: &[Cast]) -> Genesis {
         GenesisMember {
             name: Label::new(format!("m{id}")).unwrap(),
             role: cast.role,
+            class: Label::default(),
             owner: OwnerId(id),
             key: key(id).public_key(),
             stake: 1_000,
@@ -205,6 +209,7 @@ fn genesis(casts: &[Cast]) -> Genesis {
         label: Label::new("test").unwrap(),
         clock: Clock { ledger_start: TimeS(0), wall_start: TimeMs(0), speed: 100, drift_ms: 1_000 },
         market: Rhythm {
+            kind: GateKind::default(),
             first_start: TimeS(400),
             interval_s: 100,
             period_s: 100,
@@ -231,6 +236,7 @@ fn genesis(casts: &[Cast]) -> Genesis {
             beta_false_ppm: 500_000,
         },
         thresholds: Thresholds { gap_ppb: 1_000_000, price_rise_ppm: 0, energy_loss_ppm: 20_000 },
+        carbon: CarbonPolicy::default(),
         validators: Bounded::new(validators.collect()).unwrap(),
         members: Bounded::new(members.collect()).unwrap(),
     }

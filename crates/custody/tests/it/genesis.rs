@@ -8,10 +8,11 @@ use gridaccord_custody::{
 };
 use gridaccord_ledger::{
     Genesis, Role,
-    genesis::{Clock, GenesisMember, Market, Thresholds, Trust, Validator},
+    genesis::{CarbonPolicy, Clock, GateKind, GenesisMember, Market, Thresholds, Trust, Validator},
 };
 use gridaccord_model::{
     Money, OwnerId, Price, TimeMs, TimeS,
+    carbon::{EmissionFactor, WiderBoundary},
     codec::{Bounded, Label},
 };
 use proptest::prelude::*;
@@ -112,7 +113,13 @@ fn every_validator_signs_what_starts() {
 }
 
 fn terms(role: Role) -> Terms {
-    Terms { role: Some(role), owner: Some(OwnerId(9)), stake: Some(1), deposit: Some(Money(1)) }
+    Terms {
+        role: Some(role),
+        class: None,
+        owner: Some(OwnerId(9)),
+        stake: Some(1),
+        deposit: Some(Money(1)),
+    }
 }
 
 #[test]
@@ -125,16 +132,16 @@ fn admission_keeps_names_keys_and_addresses_apart() {
         gridaccord_custody::Card::sign(name("x"), &key(50), Some((&key(number), address(reached))))
     };
     for (card, terms, expected) in [
-        (card("g1", 50, true), full, "the name of g1 is in the document already".to_owned()),
-        (card("x", 1, true), full, twice("member key")),
-        (node(101, "10.0.0.50:1"), full, twice("node key")),
-        (node(150, "10.0.0.1:7600"), full, twice("address")),
-        (card("x", 50, false), Terms { role: None, ..full }, "the file expects nobody called x: say on which terms it is admitted with --role".into()),
-        (card("x", 50, false), Terms { owner: None, ..full }, "the file expects nobody called x: say on which terms it is admitted with --owner".into()),
-        (card("x", 50, false), Terms { stake: None, ..full }, "the file expects nobody called x: say on which terms it is admitted with --stake".into()),
-        (card("x", 50, false), Terms { deposit: None, ..full }, "the file expects nobody called x: say on which terms it is admitted with --deposit".into()),
-        (card("x", 50, false), Terms { stake: Some(1 << 54), ..full }, "members: the stake of \"x\" is above 9007199254740992 tokens".into()),
-        (card("x", 50, false), Terms { deposit: Some(Money(-1)), ..full }, "members: the deposit of \"x\" is negative or above 9007199254740992 µ".into()),
+        (card("g1", 50, true), full.clone(), "the name of g1 is in the document already".to_owned()),
+        (card("x", 1, true), full.clone(), twice("member key")),
+        (node(101, "10.0.0.50:1"), full.clone(), twice("node key")),
+        (node(150, "10.0.0.1:7600"), full.clone(), twice("address")),
+        (card("x", 50, false), Terms { role: None, ..full.clone() }, "the file expects nobody called x: say on which terms it is admitted with --role".into()),
+        (card("x", 50, false), Terms { owner: None, ..full.clone() }, "the file expects nobody called x: say on which terms it is admitted with --owner".into()),
+        (card("x", 50, false), Terms { stake: None, ..full.clone() }, "the file expects nobody called x: say on which terms it is admitted with --stake".into()),
+        (card("x", 50, false), Terms { deposit: None, ..full.clone() }, "the file expects nobody called x: say on which terms it is admitted with --deposit".into()),
+        (card("x", 50, false), Terms { stake: Some(1 << 54), ..full.clone() }, "members: the stake of \"x\" is above 9007199254740992 tokens".into()),
+        (card("x", 50, false), Terms { deposit: Some(Money(-1)), ..full.clone() }, "members: the deposit of \"x\" is negative or above 9007199254740992 µ".into()),
         (card("campus", 50, false), Terms::default(), "campus is expected to run a validator, but its card shows no node: ask for one made with --address HOST:PORT".into()),
     ] {
         assert_eq!(file.admit(&card, terms).unwrap_err().to_string(), expected);
@@ -235,7 +242,7 @@ fn differing_fields_are_named() {
         ]
     );
     assert_eq!(shown[4], "member.late.number: nothing here, 4 there");
-    assert_eq!(shown.len(), 10);
+    assert_eq!(shown.len(), 11);
 }
 
 #[test]
@@ -283,10 +290,11 @@ prop_compose! {
 
 prop_compose! {
     fn any_market()(
-        first_start in 0..1u64 << 40, interval_s in 1u32..10_000, longer in 0u32..100_000, gates: u32,
+        horizon in proptest::option::of(1u16..=288), first_start in 0..1u64 << 40, interval_s in 1u32..10_000, longer in 0u32..100_000, gates: u32,
         close_lead_s in 1u32..1_000, open_longer in 1u32..1_000, meter_lag_s in 0u32..1_000, price_cap in 0i64..1_000_000,
     ) -> Market {
         Market {
+            kind: match horizon { Some(intervals) => GateKind::Horizon { intervals }, None => GateKind::Open {} },
             first_start: TimeS(first_start), interval_s, period_s: interval_s + longer + 60, gates,
             open_lead_s: close_lead_s + open_longer, close_lead_s, meter_lag_s, price_cap: Price(price_cap),
         }
@@ -308,11 +316,28 @@ prop_compose! {
 }
 
 prop_compose! {
+    fn any_policy()(
+        version in "[ -~é]{0,10}", factors in proptest::collection::btree_map("[a-z]{1,8}", (0u32..=100_000_000, 0u32..=100_000_000, 0u32..=100_000_000, "[ -~é]{1,20}"), 0..4),
+        forbidden in proptest::collection::btree_set("[a-z]{1,8}", 0..3), travel: bool, caps in proptest::array::uniform2(proptest::option::of(0u32..=100_000_000)), momentary_ppm in 0u32..=1_000_000,
+    ) -> CarbonPolicy {
+        let factors = factors.into_iter().map(|(class, (operating, embodied, travel, source))| EmissionFactor {
+            class: Label::new(class).unwrap(), operating_mg_per_kwh: operating, embodied_mg_per_kwh: embodied, travel_mg_per_kwh: travel, source: Label::new(source).unwrap(),
+        });
+        CarbonPolicy {
+            version: Label::new(version).unwrap(), factors: Bounded::new(factors.collect()).unwrap(),
+            forbidden: Bounded::new(forbidden.into_iter().map(|class| Label::new(class).unwrap()).collect()).unwrap(),
+            wider: if travel { WiderBoundary::Travel } else { WiderBoundary::Embodied },
+            operating_max_mg_per_kwh: caps[0], wider_max_mg_per_kwh: caps[1], momentary_ppm,
+        }
+    }
+}
+
+prop_compose! {
     fn any_genesis()(
         label in "[ -~é]{0,20}", clock in any_clock(), market in any_market(), trust in any_trust(),
         thresholds in (any::<u32>(), any::<u32>(), any::<u32>()),
         members in proptest::collection::vec((0u8..8, any::<u16>(), 0u64..1 << 53, 0i64..1 << 53), 4..12),
-        backwards: bool,
+        backwards: bool, carbon in any_policy(),
     ) -> Genesis {
         const ROLES: [Role; 8] = [Role::Supplier, Role::StorageOwner, Role::Campus, Role::Tenant, Role::Utility, Role::Authority, Role::Certifier, Role::Auditor];
         let mut validators: Vec<Validator> = (0..4)
@@ -322,12 +347,12 @@ prop_compose! {
             validators.reverse();
         }
         let members = members.into_iter().zip(0u64..).map(|((role, owner, stake, deposit), number)| GenesisMember {
-            name: Label::new(format!("m-{number}")).unwrap(), role: ROLES[usize::from(role)], owner: OwnerId(owner),
+            name: Label::new(format!("m-{number}")).unwrap(), role: ROLES[usize::from(role)], class: Label::new(if number % 2 == 0 { "solar" } else { "" }).unwrap(), owner: OwnerId(owner),
             key: key(number).public_key(), stake, deposit: Money(deposit),
         });
         Genesis {
             label: Label::new(label).unwrap(), clock, market, trust,
-            thresholds: Thresholds { gap_ppb: thresholds.0, price_rise_ppm: thresholds.1, energy_loss_ppm: thresholds.2 },
+            thresholds: Thresholds { gap_ppb: thresholds.0, price_rise_ppm: thresholds.1, energy_loss_ppm: thresholds.2 }, carbon,
             validators: Bounded::new(validators).unwrap(), members: Bounded::new(members.collect()).unwrap(),
         }
     }

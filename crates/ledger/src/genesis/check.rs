@@ -1,9 +1,13 @@
-//! Rules G1–G14: what a genesis document must be before a chain starts from it.
+//! Rules G1–G16: what a genesis document must be before a chain starts from it.
 
 use super::Genesis;
 use crate::records::LIVE_GATES_MAX;
 use gridaccord_dispatch::DURATION_MAX_S;
-use gridaccord_model::{Money, Price};
+use gridaccord_model::{
+    Money, Price,
+    carbon::CarbonPolicyError,
+    terms::{GateKind, HORIZON_INTERVALS_MAX},
+};
 use std::collections::BTreeSet;
 
 /// Highest price cap, about a thousand currency per kWh: with it every settlement fits [`Money`].
@@ -73,10 +77,16 @@ pub enum GenesisError {
     /// Rule G14.
     #[error("market: price_cap times interval_s is {0}, above {limit}; shorten the interval or lower the cap", limit = PRICE_INTERVAL_MAX)]
     SettlementTooLarge(i64) = 14,
+    /// Rule G15.
+    #[error("market: a horizon has 1 to {limit} intervals, not {0}", limit = HORIZON_INTERVALS_MAX)]
+    HorizonInvalid(u16) = 15,
+    /// Rule G16.
+    #[error("carbon: {0}")]
+    CarbonInvalid(CarbonPolicyError) = 16,
 }
 
 impl Genesis {
-    /// Checks rules G1–G14.
+    /// Checks rules G1–G16.
     ///
     /// # Errors
     /// The first rule broken.
@@ -87,7 +97,13 @@ impl Genesis {
             return Err(GenesisError::ClockStandsStill);
         }
         self.check_market()?;
-        self.check_trust()
+        self.check_trust()?;
+        if let GateKind::Horizon { intervals } = self.market.kind
+            && !(1..=HORIZON_INTERVALS_MAX).contains(&intervals)
+        {
+            return Err(GenesisError::HorizonInvalid(intervals));
+        }
+        self.carbon.check().map_err(GenesisError::CarbonInvalid)
     }
 
     fn check_validators(&self) -> Result<(), GenesisError> {

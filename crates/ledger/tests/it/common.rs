@@ -10,7 +10,9 @@ use gridaccord_ledger::{
     Receipt, Record, Refusal, Role, Seed, SignedCommand, agenda, apply,
     command::commitment,
     gate::{Failure, Gate, Phase, Seat},
-    genesis::{Clock, GenesisMember, Group, Market, Thresholds, Trust, Validator},
+    genesis::{
+        CarbonPolicy, Clock, GateKind, GenesisMember, Group, Market, Thresholds, Trust, Validator,
+    },
     memory::MemoryState,
     records::{Account, Head, Member, Owner, Part, Pot, PotName, Roster, key},
 };
@@ -59,6 +61,7 @@ pub(crate) fn member(name: &str, role: Role, owner: u16, seed: u64) -> GenesisMe
     GenesisMember {
         name: Label::new(name).unwrap(),
         role,
+        class: Label::default(),
         owner: OwnerId(owner),
         key: private_key(seed).public_key(),
         stake: 10_000,
@@ -87,6 +90,7 @@ pub(crate) fn genesis_of(cast: &[(&str, Role)]) -> Genesis {
             drift_ms: 500,
         },
         market: Market {
+            kind: GateKind::default(),
             first_start: TimeS(START),
             interval_s: 300,
             period_s: 300,
@@ -113,6 +117,7 @@ pub(crate) fn genesis_of(cast: &[(&str, Role)]) -> Genesis {
             beta_false_ppm: 500_000,
         },
         thresholds: Thresholds { gap_ppb: 1_000_000, price_rise_ppm: 0, energy_loss_ppm: 20_000 },
+        carbon: CarbonPolicy::default(),
         validators: Bounded::new(validators).unwrap(),
         members: Bounded::new(members).unwrap(),
     }

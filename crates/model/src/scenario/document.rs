@@ -95,6 +95,7 @@ pub(crate) struct Document {
     pub(crate) trust: TrustText,
     #[serde(default)]
     pub(crate) thresholds: ThresholdsText,
+    pub(crate) carbon: Option<Spanned<CarbonText>>,
     pub(crate) demo: Option<DemoText>,
     #[serde(default)]
     pub(crate) profiles: BTreeMap<Spanned<String>, ProfileText>,
@@ -118,6 +119,7 @@ pub(crate) struct HorizonText {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct MarketText {
+    pub(crate) horizon_intervals: Option<Number>,
     pub(crate) open_lead_s: Number,
     pub(crate) close_lead_s: Number,
     pub(crate) meter_lag_s: Number,
@@ -149,6 +151,37 @@ pub(crate) struct ThresholdsText {
     pub(crate) gap_ppb: Option<Number>,
     pub(crate) price_rise_ppm: Option<Number>,
     pub(crate) energy_loss_ppm: Option<Number>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CarbonText {
+    pub(crate) version: String,
+    #[serde(default)]
+    pub(crate) forbidden: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(crate) boundary: BoundaryText,
+    pub(crate) operating_max_g_per_kwh: Option<Number>,
+    pub(crate) wider_max_g_per_kwh: Option<Number>,
+    pub(crate) momentary_ppm: Option<Number>,
+    pub(crate) factors: BTreeMap<Spanned<String>, FactorText>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum BoundaryText {
+    #[default]
+    Embodied,
+    Travel,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FactorText {
+    pub(crate) operating_g_per_kwh: Number,
+    pub(crate) embodied_g_per_kwh: Number,
+    pub(crate) travel_g_per_kwh: Option<Number>,
+    pub(crate) source: String,
 }
 
 #[derive(Debug, Deserialize)]

@@ -1,14 +1,14 @@
 //! From the document to a sound scenario: members, groups, profiles and events, each checked where it stands.
 
 use super::{
-    Event, Load, MEMBERS_MAX, Member, Role, Scenario, ScenarioError, Series, clock,
+    Event, Load, MEMBERS_MAX, Member, Role, Scenario, ScenarioError, Series, carbon, clock,
     document::{Document, EventKind, EventText, GroupText, MemberText, Number, RoleText},
     reader::{Field, Reader},
     resource,
     supply::Supply,
     terms::{self, MICRO, MONEY_MAX},
 };
-use crate::{MemberId, Money, OwnerId, TimeS, offer::POWER_MAX};
+use crate::{MemberId, Money, OwnerId, TimeS, carbon::CLASS_NAME_MAX, offer::POWER_MAX};
 use std::{collections::BTreeMap, ops::Range};
 use toml::Spanned;
 
@@ -28,6 +28,7 @@ pub(super) fn scenario(text: &str) -> Result<Scenario, ScenarioError> {
     let market = terms::market(&mut reader, &document.market)?;
     let trust = terms::trust(&mut reader, &document.trust)?;
     let thresholds = terms::thresholds(&mut reader, &document.thresholds)?;
+    let carbon = carbon::policy(&mut reader, document.carbon.as_ref())?;
     let demo = terms::demo(&mut reader, document.demo.as_ref(), &horizon)?;
     for (name, profile) in &document.profiles {
         reader.add_profile(name, profile)?;
@@ -45,6 +46,7 @@ pub(super) fn scenario(text: &str) -> Result<Scenario, ScenarioError> {
         market,
         trust,
         thresholds,
+        carbon,
         demo,
         members: members.list,
         events,
@@ -187,6 +189,10 @@ impl Roll {
                 at.span(),
                 format!("`{}` is longer than {NAME_MAX} characters", member.name),
             ));
+        }
+        if let Some(class) = member.class.as_ref().filter(|class| class.len() > CLASS_NAME_MAX) {
+            let message = format!("the class `{class}` is longer than {CLASS_NAME_MAX} characters");
+            return Err(reader.refuse(at.span(), message));
         }
         if self.list.iter().any(|other| other.name == member.name) {
             return Err(
