@@ -1,6 +1,9 @@
 //! Signed commands: the only way anything enters the ledger.
 
-use crate::Digest;
+use crate::{
+    Digest,
+    sealed::{Boxed, SealedCommand},
+};
 use bytes::{BufMut, Bytes};
 use commonware_codec::{Encode as _, EncodeSize, Write};
 use commonware_cryptography::{
@@ -76,12 +79,17 @@ pub enum Command {
         /// The next key.
         key: ed25519::PublicKey,
     },
+    /// Something of a chain with sealed gates.
+    Sealed {
+        /// What.
+        sealed: Boxed<SealedCommand>,
+    },
 }
 
 impl Command {
     /// The gate it is about, if any.
     #[must_use]
-    pub const fn gate(&self) -> Option<GateId> {
+    pub fn gate(&self) -> Option<GateId> {
         match self {
             Self::Offer { gate, .. }
             | Self::Need { gate, .. }
@@ -90,6 +98,7 @@ impl Command {
             | Self::Reveal { gate, .. }
             | Self::Reading { gate, .. } => Some(*gate),
             Self::RotateKey { .. } => None,
+            Self::Sealed { sealed } => sealed.0.gate(),
         }
     }
 }
@@ -217,4 +226,5 @@ codec_union!(Command {
     Reveal = 5 { gate, builder, salt, answer },
     Reading = 6 { gate, injected, absorbed },
     RotateKey = 7 { key },
+    Sealed = 64 { sealed },
 });

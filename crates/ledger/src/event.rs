@@ -5,6 +5,7 @@ use crate::{
     gate::{Failure, Score},
     records::{Line, Metered, PARTS_MAX},
     refusal::Refusal,
+    sealed::SealedEvent,
 };
 use gridaccord_model::{
     GateId, Interval, MemberId, Money, Need, Offer, OwnerId, Picos, Price, TimeS, Watts,
@@ -211,6 +212,11 @@ pub enum Event {
         /// Why.
         reason: Failure,
     },
+    /// Something on the sealed side of the chain.
+    Sealed {
+        /// What.
+        sealed: SealedEvent,
+    },
 }
 
 codec_union!(Event {
@@ -232,4 +238,5 @@ codec_union!(Event {
     Billed = 16 { gate, member, line },
     Settled = 17 { gate, turnover, fees, losses, remainder },
     Failed = 18 { gate, reason },
+    Sealed = 64 { sealed },
 });

@@ -18,7 +18,7 @@ mod stage;
 mod terms;
 mod view;
 
-pub use command::{Accusation, SealedCommand, SignedShare};
+pub use command::{Accusation, Boxed, SealedCommand, SignedShare};
 pub use event::SealedEvent;
 pub use facts::basis;
 pub use keeper::{Final, Keeper};
@@ -31,12 +31,13 @@ pub use refusal::SealedRefusal;
 pub use stage::{Dispatched, Opening, Stage};
 pub use terms::{Setup, TermsError, sealed_role};
 pub use view::{
-    admission, bill_lines, cycle_facts, deviation_facts, generation, meter_facts, opening_key,
-    search,
+    Ceremony, admission, bill_lines, cycle_facts, cycle_totals, deviation_facts, generation,
+    meter_facts, opening_key, search, submission,
 };
 
 pub(crate) use facts::{
-    cycle_place, cycle_total, deviation, epoch_key, gate_facts, live_limit, meter, read_search,
-    stored_limit, submissions,
+    StoredCommittee, StoredLimit, admission as admission_facts, committee, cycle_key, cycle_place,
+    cycle_posting, cycle_total, deviation as deviation_of, epoch_key, gate_facts, live_limit, meter,
+    parts, read_search, stored_dealing, stored_limit, submissions,
 };
 pub(crate) use terms::check;

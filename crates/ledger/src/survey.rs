@@ -3,6 +3,7 @@
 use crate::{
     gate::{Gate, Phase, Seat},
     records::{Head, Member, Part, key},
+    sealed::Stage,
     state::{BodyId, Missing, Read},
     store::{Stop, Store},
 };
@@ -80,5 +81,7 @@ const fn seat_count(phase: &Phase) -> u16 {
         Phase::Committed { committed } => committed.seats,
         Phase::Decided { decided } => decided.seats,
         Phase::Dispatched { dispatched } => dispatched.seats,
+        Phase::Sealed { stage: Stage::Opening { opening } } => opening.seats,
+        Phase::Sealed { .. } => 0,
     }
 }

@@ -97,6 +97,14 @@ impl Intent {
     }
 }
 
+impl Persisted {
+    /// What stands in the log.
+    #[must_use]
+    pub const fn record(&self) -> LogRecord {
+        self.0.record
+    }
+}
+
 impl Holder {
     /// A holder with its log, oldest record first. The log runs on from epoch to epoch: of earlier epochs it
     /// keeps at least what lies in intervals and cycles that may still be opened, else a new key would open the

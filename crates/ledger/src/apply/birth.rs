@@ -5,6 +5,7 @@ use crate::{
     Block,
     genesis::Genesis,
     records::{Account, Head, Member, Owner, Params, Pot, PotName, Rules, key},
+    sealed::Setup,
     state::Record,
 };
 use gridaccord_model::{GateId, Joules, MemberId, Money, OwnerId};
@@ -15,6 +16,7 @@ pub(super) fn outcome(genesis: &Genesis, block: &Block) -> Outcome {
     let mut put = |key, record| {
         outcome.changes.insert(key, Some(record));
     };
+    let setup = Setup::of(&genesis.market);
     let owners: BTreeSet<OwnerId> = genesis.members.iter().map(|member| member.owner).collect();
     let params = Params {
         chain: genesis.chain_id(),
@@ -45,7 +47,8 @@ pub(super) fn outcome(genesis: &Genesis, block: &Block) -> Outcome {
         };
         put(key::member(id), Record::of(&record));
         let account = Account {
-            balance: member.deposit,
+            // Where gates are sealed, money is committed: it stands on the sealed side.
+            balance: if setup.is_some() { Money::ZERO } else { member.deposit },
             stake: member.stake,
             held: 0,
             injected: Joules::ZERO,
@@ -59,6 +62,9 @@ pub(super) fn outcome(genesis: &Genesis, block: &Block) -> Outcome {
     }
     for name in [PotName::Remainder, PotName::Losses, PotName::Slashed] {
         put(key::pot(name), Record::of(&Pot::default()));
+    }
+    if let Some(setup) = setup {
+        super::sealed::birth(genesis, &setup, block.height, &mut put);
     }
     outcome
 }

@@ -9,6 +9,7 @@ use crate::{
     records::{Account, Member, Metered, PARTS_MAX, Part, ROSTER_PAGE, Roster, key},
     refusal::Refusal,
     roles,
+    sealed::SealedRefusal,
     state::Read,
     store::Stop,
 };
@@ -39,6 +40,7 @@ impl<R: Read> Run<'_, R> {
         let authors = self.authors(commands);
         self.touch_parts(commands);
         let all_signed = self.store.is_complete() && self.all_signed(commands, &authors);
+        self.verify_early(commands);
         for (signed, author) in commands.iter().zip(authors) {
             let key_checked = author.filter(|_| all_signed).map(|member| member.key);
             if let Ok(result) = self.run_command(signed, key_checked.as_ref()) {
@@ -117,7 +119,11 @@ impl<R: Read> Run<'_, R> {
     }
 
     fn run_checked(&mut self, author: MemberId, member: &mut Member, command: &Command) -> Step {
+        if self.kind_forbids(command) {
+            return Ok(Err(Refusal::Sealed(SealedRefusal::KindForbids)));
+        }
         match command {
+            Command::Sealed { sealed } => self.run_sealed(author, &sealed.0),
             Command::Offer { gate, offer } => self.take_offer(author, *gate, offer),
             Command::Need { gate, need } => self.take_need(author, *gate, need),
             Command::Wager { gate, tokens } => self.take_wager(author, *gate, *tokens),
@@ -240,7 +246,7 @@ impl<R: Read> Run<'_, R> {
     }
 
     /// Rules C5 and C6 for what only an open gate takes.
-    fn open_gate(&mut self, id: GateId) -> Step<Gate> {
+    pub(super) fn open_gate(&mut self, id: GateId) -> Step<Gate> {
         let gate = pass!(self.live_gate(id)?);
         match gate.phase {
             Phase::Open { .. } => Ok(Ok(gate)),

@@ -59,8 +59,12 @@ pub(super) fn birth(
 ) {
     for (id, member) in (0u16..).map(MemberId).zip(&genesis.members) {
         let deposit = i128::from(member.deposit.0).saturating_mul(MONEY_PER_MICRO);
-        let account =
-            SealedAccount { balance: Commitment::public(deposit), unbilled: 0, sequence: 0 };
+        let account = SealedAccount {
+            balance: Commitment::public(deposit),
+            unbilled: 0,
+            sequence: 0,
+            forbidden: genesis.carbon.forbidden.contains(&member.class),
+        };
         put(key::account(id), Record::of(&account));
     }
     for kind in [PotKind::Pool, PotKind::Remainder, PotKind::Losses] {
@@ -112,7 +116,7 @@ impl<R: Read> Run<'_, R> {
             SealedCommand::Enrol { holder, enrolment } => self.enrol(author, *holder, enrolment),
             SealedCommand::Deal { dealing } => self.take_dealing(author, dealing),
             SealedCommand::Complain { complaint } => self.take_complaint(&setup, author, complaint),
-            SealedCommand::Certify { certificate } => self.certify(&setup, author, certificate),
+            SealedCommand::Certify { certificate } => self.certify(author, certificate),
             SealedCommand::Revoke { participant } => self.revoke(*participant),
             SealedCommand::Curve { basis, submission } => {
                 self.take_curve(&setup, author, *basis, submission)

@@ -1,7 +1,10 @@
 //! Rules G1–G16: what a genesis document must be before a chain starts from it.
 
 use super::Genesis;
-use crate::records::LIVE_GATES_MAX;
+use crate::{
+    records::LIVE_GATES_MAX,
+    sealed::{self, TermsError},
+};
 use gridaccord_dispatch::DURATION_MAX_S;
 use gridaccord_model::{
     Money, Price,
@@ -83,10 +86,13 @@ pub enum GenesisError {
     /// Rule G16.
     #[error("carbon: {0}")]
     CarbonInvalid(CarbonPolicyError) = 16,
+    /// Rules T1–T10.
+    #[error(transparent)]
+    Sealed(#[from] TermsError) = 64,
 }
 
 impl Genesis {
-    /// Checks rules G1–G16.
+    /// Checks rules G1–G16, and T1–T10 of sealed gates.
     ///
     /// # Errors
     /// The first rule broken.
@@ -103,7 +109,8 @@ impl Genesis {
         {
             return Err(GenesisError::HorizonInvalid(intervals));
         }
-        self.carbon.check().map_err(GenesisError::CarbonInvalid)
+        self.carbon.check().map_err(GenesisError::CarbonInvalid)?;
+        Ok(sealed::check(self)?)
     }
 
     fn check_validators(&self) -> Result<(), GenesisError> {

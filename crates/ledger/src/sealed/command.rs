@@ -24,6 +24,7 @@ const _: () = assert!(SUBMISSION_SIZE_MAX < COMMAND_SIZE_MAX);
 
 /// A command of sealed gates. Boxed: points stand decoded in it, which is large beside other commands.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(clippy::large_enum_variant, reason = "it stands in a box wherever it is kept")]
 pub enum SealedCommand {
     /// A holder's encryption key.
     Enrol {

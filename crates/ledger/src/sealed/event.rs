@@ -3,7 +3,7 @@
 use super::records::SealedDecision;
 use crate::{Digest, state::BodyId};
 use gridaccord_model::{
-    GateId, Joules, MemberId, Money, OwnerId, codec::Bounded, codec_struct, codec_union,
+    GateId, Joules, MemberId, Money, OwnerId, codec::Bounded, codec_union,
 };
 use gridaccord_sealed::{gate::SumIndex, group::Point, sums::CURVES_MAX};
 

@@ -92,7 +92,6 @@ pub(crate) fn cycle_place(
 /// Checks a stored certificate for an interval, under the key it was signed with.
 pub(crate) fn live_limit(
     params: &Params,
-    setup: &Setup,
     stored: &StoredLimit,
     interval: Interval,
 ) -> Result<LiveLimit, ProofRefusal> {
@@ -100,7 +99,8 @@ pub(crate) fn live_limit(
         chain: params.chain,
         certifier: stored.certifier.clone(),
         revoked: BTreeSet::new(),
-        forbidden: setup.forbidden(),
+        // Forbidden classes are refused when they are certified.
+        forbidden: BTreeSet::new(),
     };
     stored.certificate.check(stored.certificate.limit.participant, interval, &registry)
 }
@@ -124,7 +124,7 @@ pub(crate) fn admission<R: Read>(
     let Some(limit) = limit else { return Ok(Err(SealedRefusal::NoCertificate(member))) };
     let account: SealedAccount = store.get(&key::account(member))?;
     let stored = stored_limit(store.bodies(&[limit.body])?.remove(0));
-    let limit = match live_limit(params, setup, &stored, gate.interval) {
+    let limit = match live_limit(params, &stored, gate.interval) {
         Ok(limit) => limit,
         Err(refusal) => return Ok(Err(refusal.into())),
     };
@@ -249,7 +249,7 @@ pub(crate) fn meter<R: Read>(
     let stored = stored_limit(store.bodies(&[part.limit])?.remove(0));
     Ok(MeterFacts {
         gate: gate_facts(params, setup, gate, &sealed),
-        limit: live_limit(params, setup, &stored, gate.interval)
+        limit: live_limit(params, &stored, gate.interval)
             .expect("the curve was admitted under this certificate"),
         agent: author.key,
         sequence: account.sequence,
@@ -282,7 +282,7 @@ pub(crate) fn deviation<R: Read>(
 }
 
 /// What a member's closing of a cycle is judged by.
-pub(crate) const fn cycle_facts(
+pub(crate) const fn cycle_posting(
     place: GateFacts,
     participant: MemberId,
     part: &CyclePart,

@@ -178,9 +178,11 @@ pub struct SealedAccount {
     pub unbilled: u16,
     /// Sequence number of its next reading.
     pub sequence: u64,
+    /// The carbon policy forbids its class: its export limit must be a public zero.
+    pub forbidden: bool,
 }
 
-codec_struct!(SealedAccount { balance, unbilled, sequence });
+codec_struct!(SealedAccount { balance, unbilled, sequence, forbidden });
 
 /// An account of no member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

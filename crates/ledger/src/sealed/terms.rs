@@ -11,10 +11,8 @@ use gridaccord_model::{
 use gridaccord_sealed::{
     gate::{OWNERS_MIN, Role as BusRole},
     keygen::{Crowded, crowded},
-    limit::SourceClass,
     tariff::{MONEY_PER_MICRO, PriceGrid, Tariff},
 };
-use std::collections::BTreeSet;
 
 /// Version of the tariff that terms make.
 const TARIFF_VERSION: u16 = 1;
@@ -79,25 +77,6 @@ impl Setup {
         let GateKind::Sealed { terms } = market.kind else { return None };
         let tariff = tariff(&terms, market.price_cap).ok()?;
         Some(Self { terms, tariff, grid: tariff.hash() })
-    }
-
-    /// Classes that must not inject.
-    #[must_use]
-    pub fn forbidden(&self) -> BTreeSet<SourceClass> {
-        let classes = [
-            SourceClass::None,
-            SourceClass::Solar,
-            SourceClass::Wind,
-            SourceClass::Geothermal,
-            SourceClass::Biofuel,
-            SourceClass::Fossil,
-            SourceClass::Grid,
-            SourceClass::Storage,
-        ];
-        classes
-            .into_iter()
-            .filter(|class| self.terms.forbidden >> (*class as u16) & 1 == 1)
-            .collect()
     }
 
     /// Largest power of any device.

@@ -43,8 +43,6 @@ pub struct SealedTerms {
     pub cycle_window: u16,
     /// Largest energy a cycle may lose, Wh.
     pub loss_max_wh: u32,
-    /// Source classes that must not inject: bit `i` is the class numbered `i`.
-    pub forbidden: u16,
     /// Whose resource forms the grid and takes what clearing leaves.
     pub grid_forming: MemberId,
 }
@@ -68,6 +66,5 @@ codec_struct!(SealedTerms {
     key_window,
     cycle_window,
     loss_max_wh,
-    forbidden,
     grid_forming,
 });

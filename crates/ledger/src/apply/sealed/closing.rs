@@ -89,7 +89,7 @@ impl<R: Read> Run<'_, R> {
         let mut book = Book::open(facts);
         for ((curve, limit), owner) in curves.into_iter().zip(limits).zip(&owners) {
             let stands = "admission verified it in this place under this certificate";
-            let limit = live_limit(&self.params, setup, &stored_limit(limit), gate.interval);
+            let limit = live_limit(&self.params, &stored_limit(limit), gate.interval);
             let limit = limit.expect(stands);
             let place = limit.place(&facts).expect(stands);
             book.admit(owner.owner, &limit, Verified::recorded(curve, place)).expect(stands);

@@ -5,7 +5,7 @@ use crate::{
     apply::commands::Step,
     records::{Member, key as base},
     sealed::{
-        LimitRecord, SealedEvent, SealedRefusal, Setup, StoredLimit, key, sealed_role,
+        LimitRecord, SealedAccount, SealedEvent, SealedRefusal, StoredLimit, key, sealed_role,
     },
     state::Read,
 };
@@ -18,7 +18,6 @@ impl<R: Read> Run<'_, R> {
     /// One certificate a member: who has two devices certifies their sum, or is two members.
     pub(super) fn certify(
         &mut self,
-        setup: &Setup,
         author: MemberId,
         certificate: &LimitCertificate,
     ) -> Step {
@@ -28,6 +27,7 @@ impl<R: Read> Run<'_, R> {
             base::member(author),
             base::member(participant),
             key::limit(participant),
+            key::account(participant),
         ]);
         let certifier: Member = self.store.get(&base::member(author))?;
         let member: Option<Member> = self.store.find(&base::member(participant))?;
@@ -35,6 +35,7 @@ impl<R: Read> Run<'_, R> {
         if role != Some(limit.role) || limit.device != 0 {
             return refuse(SealedRefusal::CertificateParticipant);
         }
+        let account: SealedAccount = self.store.get(&key::account(participant))?;
         let last: Option<LimitRecord> = self.store.find(&key::limit(participant))?;
         if let Some(last) = last.filter(|last| last.serial >= limit.serial) {
             let (given, last) = (limit.serial, last.serial);
@@ -46,7 +47,11 @@ impl<R: Read> Run<'_, R> {
             chain: self.params.chain,
             certifier: certifier.key.clone(),
             revoked: BTreeSet::new(),
-            forbidden: setup.forbidden(),
+            forbidden: if account.forbidden {
+                BTreeSet::from([limit.source])
+            } else {
+                BTreeSet::new()
+            },
         };
         if let Err(refusal) = certificate.check(participant, interval, &registry) {
             return refuse(refusal);

@@ -22,6 +22,7 @@ use gridaccord_sealed::{
     group::{Commitment, combine},
     limit::LiveLimit,
     metering::{Reading, Registers},
+    submission::Submission,
     tariff::SCALE,
 };
 
@@ -178,8 +179,8 @@ impl<R: Read> Run<'_, R> {
         let duration_s = gate.interval.duration_s;
         let prices = Prices::of(decision.price, &setup.tariff, duration_s)
             .expect("genesis bounds the tariff, and the price lies on its grid");
-        let line = |(((member, part), limit), curve): (((MemberId, SealedPart), _), _)| {
-            let limit = live_limit(&self.params, setup, &stored_limit(limit), gate.interval)
+        let line = |(((member, part), limit), curve): (((MemberId, SealedPart), _), Submission)| {
+            let limit = live_limit(&self.params, &stored_limit(limit), gate.interval)
                 .expect("the curve was admitted under this certificate");
             let metered = part.metered.unwrap_or_else(|| at_limit(&limit, duration_s));
             let line = Line {
