@@ -14,6 +14,7 @@ mod infeasible;
 mod lagrangian;
 mod limits;
 mod opportunity;
+mod sums;
 mod verdict;
 
 pub use carbon::{Boundary, CarbonLimit, CarbonLimits, CarbonMultipliers};

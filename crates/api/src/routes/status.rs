@@ -2,7 +2,6 @@
 
 use crate::{
     app::App,
-    hex,
     view::status::{GenesisView, StatusView},
 };
 use axum::{Json, extract::State};

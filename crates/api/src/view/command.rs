@@ -1,7 +1,6 @@
 //! Commands and what became of them.
 
 use super::{MemberRef, Names};
-use crate::hex;
 use commonware_codec::EncodeSize as _;
 use gridaccord_ledger::{Command, Receipt, SignedCommand};
 use gridaccord_model::GateId;

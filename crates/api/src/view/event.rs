@@ -5,7 +5,6 @@ use super::{
     gate::{LineView, MeteredView, ScoreView},
     offer::{NeedView, OfferView},
 };
-use crate::hex;
 use commonware_codec::Encode as _;
 use gridaccord_ledger::Event;
 use gridaccord_model::{MemberId, Picos};

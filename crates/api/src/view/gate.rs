@@ -5,7 +5,6 @@ use super::{
     event::micro,
     offer::{NeedView, OfferView},
 };
-use crate::hex;
 use gridaccord_ledger::{
     gate::{Decision, Failure, Gate, Phase, Score, Seat, Verdict},
     records::{Line, Metered, Part},
