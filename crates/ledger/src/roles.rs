@@ -32,9 +32,9 @@ const fn may_sealed(role: Role, command: &SealedCommand) -> bool {
         SealedCommand::Certify { .. } | SealedCommand::Revoke { .. } => {
             matches!(role, Role::Certifier)
         }
-        SealedCommand::Curve { .. }
-        | SealedCommand::Meter { .. }
-        | SealedCommand::Close { .. } => sealed_role(role).is_some(),
+        SealedCommand::Curve { .. } | SealedCommand::Meter { .. } | SealedCommand::Close { .. } => {
+            sealed_role(role).is_some()
+        }
         SealedCommand::Enrol { .. }
         | SealedCommand::Deal { .. }
         | SealedCommand::Complain { .. }

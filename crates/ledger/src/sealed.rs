@@ -37,7 +37,7 @@ pub use view::{
 
 pub(crate) use facts::{
     StoredCommittee, StoredLimit, admission as admission_facts, committee, cycle_key, cycle_place,
-    cycle_posting, cycle_total, deviation as deviation_of, epoch_key, gate_facts, live_limit, meter,
-    parts, read_search, stored_dealing, stored_limit, submissions,
+    cycle_posting, cycle_total, deviation as deviation_of, epoch_key, gate_facts, live_limit,
+    meter, parts, read_search, stored_dealing, stored_limit, submissions,
 };
 pub(crate) use terms::check;

@@ -15,5 +15,6 @@ mod it {
     mod random;
     mod rounds;
     mod rules;
+    mod sealed;
     mod settlement;
 }

@@ -174,7 +174,8 @@ impl Journal {
             | Event::AnswerValid { .. }
             | Event::AnswerRefused { .. }
             | Event::Equivocated { .. }
-            | Event::Read { .. } => {}
+            | Event::Read { .. }
+            | Event::Sealed { .. } => {}
         }
     }
 

@@ -260,12 +260,24 @@ impl Dealing {
     ) -> Result<Self, KeygenError> {
         let secrets: Vec<SecretScalar> =
             (0..committee.threshold()).map(|_| SecretScalar::random(rng)).collect();
-        Self::deal_polynomial(committee, dealer, &secrets, rng)
+        Self::deal_polynomial(committee, (dealer, None), &secrets, rng)
+    }
+
+    /// As [`Self::deal`], with a false share for `victim`: what a rehearsal's liar does.
+    pub(crate) fn deal_falsely(
+        committee: &Committee,
+        dealer: u16,
+        victim: u16,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Self, KeygenError> {
+        let secrets: Vec<SecretScalar> =
+            (0..committee.threshold()).map(|_| SecretScalar::random(rng)).collect();
+        Self::deal_polynomial(committee, (dealer, Some(victim)), &secrets, rng)
     }
 
     fn deal_polynomial(
         committee: &Committee,
-        dealer: u16,
+        (dealer, victim): (u16, Option<u16>),
         polynomial: &[SecretScalar],
         rng: &mut impl CryptoRng,
     ) -> Result<Self, KeygenError> {
@@ -286,7 +298,9 @@ impl Dealing {
                     .iter()
                     .rev()
                     .fold(Scalar::ZERO, |sum, secret| sum * argument(receiver) + secret.0);
-                let hidden = share + mask(committee, dealer, receiver, &ephemeral, &shared);
+                let mask = mask(committee, dealer, receiver, &ephemeral, &shared);
+                let error = if victim == Some(receiver) { Scalar::ONE } else { Scalar::ZERO };
+                let hidden = share + mask + error;
                 share.zeroize();
                 WireScalar(hidden)
             })

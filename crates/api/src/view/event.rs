@@ -6,7 +6,7 @@ use super::{
     offer::{NeedView, OfferView},
 };
 use commonware_codec::Encode as _;
-use gridaccord_ledger::Event;
+use gridaccord_ledger::{Event, sealed::SealedEvent};
 use gridaccord_model::{MemberId, Picos};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -63,6 +63,12 @@ impl Topic {
             | Event::Equivocated { .. }
             | Event::WagerSettled { .. } => Self::Trust,
             Event::Billed { .. } => Self::Bill,
+            Event::Sealed { sealed } => match sealed {
+                SealedEvent::CurveTaken { .. } | SealedEvent::Metered { .. } => Self::Market,
+                SealedEvent::ProofFalse { .. } | SealedEvent::HolderFault { .. } => Self::Trust,
+                SealedEvent::Billed { .. } => Self::Bill,
+                _ => Self::Gate,
+            },
         }
     }
 }
@@ -89,6 +95,7 @@ pub const fn subject(event: &Event) -> Option<MemberId> {
         | Event::Dispatched { .. }
         | Event::Settled { .. }
         | Event::Failed { .. } => None,
+        Event::Sealed { sealed } => sealed.member(),
     }
 }
 
@@ -175,6 +182,14 @@ pub enum EventDetail {
     },
     /// The gate has no plan; the last safe one holds.
     Failed { gate: u64, reason: String, message: String },
+    /// Something on the sealed side of a chain; its public numbers are in `raw`.
+    Sealed {
+        step: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        gate: Option<u64>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        member: Option<MemberRef>,
+    },
 }
 
 impl EventView {
@@ -270,6 +285,11 @@ fn detail(event: &Event, names: &Names) -> EventDetail {
                 index_ppm: *index_ppm,
             }
         }
+        Event::Sealed { sealed } => To::Sealed {
+            step: sealed.name().into(),
+            gate: sealed.gate().map(|gate| gate.0),
+            member: sealed.member().map(|member| names.show(member)),
+        },
     }
 }
 

@@ -40,7 +40,9 @@ impl<R: Read> Run<'_, R> {
         let authors = self.authors(commands);
         self.touch_parts(commands);
         let all_signed = self.store.is_complete() && self.all_signed(commands, &authors);
-        self.verify_early(commands);
+        if all_signed || !self.store.is_complete() {
+            self.verify_early(commands);
+        }
         for (signed, author) in commands.iter().zip(authors) {
             let key_checked = author.filter(|_| all_signed).map(|member| member.key);
             if let Ok(result) = self.run_command(signed, key_checked.as_ref()) {

@@ -126,7 +126,9 @@ impl<R: Read> Run<'_, R> {
                 self.take_metering(&setup, author, reading, deviation)
             }
             SealedCommand::Close { close } => self.take_close(&setup, author, close),
-            SealedCommand::Accuse { accusation } => self.take_accusation(&setup, author, accusation),
+            SealedCommand::Accuse { accusation } => {
+                self.take_accusation(&setup, author, accusation)
+            }
         }
     }
 
@@ -233,7 +235,13 @@ impl<R: Read> Run<'_, R> {
     }
 
     /// Takes a part's bond for a false proof: the command is the evidence, and whoever sent it stays out.
-    fn forfeit(&mut self, gate: GateId, member: MemberId, bond: u32, rule: u16) -> Result<(), Stop> {
+    fn forfeit(
+        &mut self,
+        gate: GateId,
+        member: MemberId,
+        bond: u32,
+        rule: u16,
+    ) -> Result<(), Stop> {
         let lost = self.take_tokens(member, u64::from(bond), u64::from(bond), None)?;
         self.emit(SealedEvent::ProofFalse { gate, member, rule, lost });
         Ok(())
@@ -273,7 +281,11 @@ impl<R: Read> Run<'_, R> {
     }
 
     /// The page of a roster that the next member stands on.
-    fn next_roster(&mut self, count: u16, page: impl Fn(u16) -> Key) -> Result<(Key, Roster), Stop> {
+    fn next_roster(
+        &mut self,
+        count: u16,
+        page: impl Fn(u16) -> Key,
+    ) -> Result<(Key, Roster), Stop> {
         let number = usize::from(count).div_euclid(ROSTER_PAGE);
         let key = page(u16::try_from(number).expect("rosters are bounded"));
         let roster = self.store.find(&key)?.unwrap_or_default();

@@ -2,9 +2,7 @@
 
 use super::records::SealedDecision;
 use crate::{Digest, state::BodyId};
-use gridaccord_model::{
-    GateId, Joules, MemberId, Money, OwnerId, codec::Bounded, codec_union,
-};
+use gridaccord_model::{GateId, Joules, MemberId, Money, OwnerId, codec::Bounded, codec_union};
 use gridaccord_sealed::{gate::SumIndex, group::Point, sums::CURVES_MAX};
 
 /// Something that happened.
@@ -262,6 +260,22 @@ impl SealedEvent {
             Self::TotalOpened { .. } => "total_opened",
             Self::CycleBalanced { .. } => "cycle_balanced",
             Self::HolderFault { .. } => "holder_fault",
+        }
+    }
+
+    /// The member it is about, if any.
+    #[must_use]
+    pub const fn member(&self) -> Option<MemberId> {
+        match self {
+            Self::Certified { member, .. }
+            | Self::Revoked { member, .. }
+            | Self::CurveTaken { member, .. }
+            | Self::ProofFalse { member, .. }
+            | Self::Metered { member, .. }
+            | Self::Billed { member, .. }
+            | Self::CycleClosed { member, .. }
+            | Self::HolderFault { member, .. } => Some(*member),
+            _ => None,
         }
     }
 

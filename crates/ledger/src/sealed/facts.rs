@@ -18,11 +18,7 @@ use crate::{
 use bytes::Bytes;
 use commonware_codec::{DecodeExt as _, Encode as _};
 use commonware_cryptography::{Hasher as _, Sha256, ed25519};
-use gridaccord_model::{
-    GateId, Interval, MemberId, OwnerId, Watts,
-    codec::Bounded,
-    codec_struct,
-};
+use gridaccord_model::{GateId, Interval, MemberId, OwnerId, Watts, codec::Bounded, codec_struct};
 use gridaccord_sealed::{
     Refusal as ProofRefusal,
     book::derive_set_point,

@@ -20,8 +20,16 @@ use gridaccord_sealed::{
 use rand_core::CryptoRng;
 
 /// A state after a block that consensus finalised. The caller's word, and the only place where it gives it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct Final<'a, S>(&'a S);
+
+impl<S> Clone for Final<'_, S> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<S> Copy for Final<'_, S> {}
 
 impl<'a, S: Read> Final<'a, S> {
     /// Wraps a state whose last block is final.

@@ -21,9 +21,7 @@ use crate::{
     state::{BodyId, Key},
 };
 use commonware_cryptography::ed25519;
-use gridaccord_model::{
-    GateId, MemberId, OwnerId, Price, codec_enum, codec_struct, codec_union,
-};
+use gridaccord_model::{GateId, MemberId, OwnerId, Price, codec_enum, codec_struct, codec_union};
 use gridaccord_sealed::{
     account::Line,
     gate::SumIndex,

@@ -26,7 +26,7 @@ use gridaccord_sealed::{
     statement::{Proof, Provable as _, Statement, verify_statements},
     submission::{Admission, Submission},
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What was found of proofs, by what was proven and by which facts.
 pub(in crate::apply) type Verdicts = BTreeMap<Digest, Result<(), ProofRefusal>>;
@@ -117,8 +117,13 @@ impl<R: Read> Run<'_, R> {
     pub(in crate::apply) fn verify_early(&mut self, commands: &[SignedCommand]) {
         let Some(setup) = self.setup else { return };
         let mut jobs = Vec::new();
+        // One posting a member, gate and kind: more would be refused, and must not cost a verification each.
+        let mut seen = BTreeSet::new();
         for signed in commands {
             let Command::Sealed { sealed } = &signed.command else { continue };
+            if !seen.insert((signed.member, sealed.0.gate(), sealed.0.name())) {
+                continue;
+            }
             if let Ok(Some(job)) = self.early_job(&setup, signed.member, sealed.0.as_ref()) {
                 jobs.push(job);
             }
@@ -144,8 +149,7 @@ impl<R: Read> Run<'_, R> {
                 if self.store.find::<SealedPart>(&key::part(id, author))?.is_some() {
                     return Ok(None);
                 }
-                let facts =
-                    admission_facts(&mut self.store, &self.params, setup, &gate, author)?;
+                let facts = admission_facts(&mut self.store, &self.params, setup, &gate, author)?;
                 let facts = facts.ok().filter(|facts| basis(facts) == *claimed);
                 Ok(facts.map(|facts| curve_job(submission, &facts)))
             }

@@ -38,13 +38,8 @@ impl<R: Read> Run<'_, R> {
         if size > SUBMISSION_SIZE_MAX {
             return refuse(SealedRefusal::TooLarge(size));
         }
-        let facts = pass!(found(admission_facts(
-            &mut self.store,
-            &self.params,
-            setup,
-            &gate,
-            author
-        )?));
+        let facts =
+            pass!(found(admission_facts(&mut self.store, &self.params, setup, &gate, author)?));
         let mut sealed: SealedGate = self.store.get(&key::gate(id))?;
         match self.store.find::<SealedPart>(&key::part(id, author))? {
             Some(part) if part.curve.is_some() => return refuse(ProofRefusal::CurveStands),

@@ -55,8 +55,7 @@ impl<R: Read> Run<'_, R> {
             return refuse(SealedRefusal::NothingToClose);
         };
         let stake: Account = self.store.get(&base::account(author))?;
-        let (bond, free) =
-            (u64::from(setup.terms.bond), stake.stake.saturating_sub(stake.held));
+        let (bond, free) = (u64::from(setup.terms.bond), stake.stake.saturating_sub(stake.held));
         if bond > free {
             return refuse(SealedRefusal::BondAboveStake { bond, free });
         }
@@ -72,7 +71,12 @@ impl<R: Read> Run<'_, R> {
             Err(refusal) if is_false(refusal) => {
                 let lost = self.take_tokens(author, bond, 0, None)?;
                 let rule = refusal.rule();
-                self.emit(SealedEvent::ProofFalse { gate: close.cycle, member: author, rule, lost });
+                self.emit(SealedEvent::ProofFalse {
+                    gate: close.cycle,
+                    member: author,
+                    rule,
+                    lost,
+                });
                 return Ok(Ok(()));
             }
             Err(refusal) => return refuse(refusal),

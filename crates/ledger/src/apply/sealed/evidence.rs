@@ -3,21 +3,18 @@
 use super::{Run, refuse};
 use crate::{
     apply::commands::Step,
+    gate::Gate,
+    records::key as base,
     refusal::Refusal,
     sealed::{
         Accusation, CycleRecord, SealedDecision, SealedGate, SealedHead, SealedRefusal, Setup,
         SignedShare, cycle_key, cycle_place, cycle_total, epoch_key, gate_facts, key,
     },
-    gate::Gate,
-    records::key as base,
     state::Read,
 };
 use commonware_codec::DecodeExt as _;
 use gridaccord_model::MemberId;
-use gridaccord_sealed::{
-    gate::SumIndex,
-    sums::SumTable,
-};
+use gridaccord_sealed::{gate::SumIndex, sums::SumTable};
 
 impl<R: Read> Run<'_, R> {
     /// A share is a breach where it is false, is over another set than the closed one, or names a sum that the gate
@@ -50,7 +47,8 @@ impl<R: Read> Run<'_, R> {
         match judged {
             Err(refusal) => Ok(Err(refusal)),
             Ok((_, false)) => refuse(SealedRefusal::AccusationUnfounded),
-            Ok((epoch, true)) => self.fault(setup, &head, epoch, position, author),
+            Ok((epoch, true)) if self.fault(setup, &head, epoch, position, author)? => Ok(Ok(())),
+            Ok((_, true)) => refuse(SealedRefusal::FaultKnown),
         }
     }
 

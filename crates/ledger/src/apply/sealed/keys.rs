@@ -8,8 +8,8 @@ use crate::{
     apply::commands::Step,
     records::{Account, Owner, key as base},
     sealed::{
-        Dealt, EpochRecord, Generation, HolderRecord, SealedEvent, SealedHead, SealedRefusal, Setup,
-        StoredCommittee, committee, key, stored_dealing,
+        Dealt, EpochRecord, Generation, HolderRecord, SealedEvent, SealedHead, SealedRefusal,
+        Setup, StoredCommittee, committee, key, stored_dealing,
     },
     state::{BodyId, Read},
     store::Stop,
@@ -129,10 +129,15 @@ impl<R: Read> Run<'_, R> {
                 dealt.upheld = true;
                 self.store.put(key::dealing(head.run, dealer), &dealt);
                 self.emit(SealedEvent::DealerOut { epoch: head.run, dealer, receiver });
-                self.fault(setup, &head, head.run, dealer, author)
+                self.fault(setup, &head, head.run, dealer, author)?;
+                Ok(Ok(()))
             }
             Err(KeygenError::ComplaintUnfounded { .. }) => {
-                self.fault(setup, &head, head.run, receiver, author)
+                if self.fault(setup, &head, head.run, receiver, author)? {
+                    Ok(Ok(()))
+                } else {
+                    refuse(SealedRefusal::FaultKnown)
+                }
             }
             Err(error) => refuse(SealedRefusal::Keygen(error)),
         }
@@ -155,7 +160,8 @@ impl<R: Read> Run<'_, R> {
         Ok(dealings.close())
     }
 
-    /// A holder is at fault: tokens and trust go, a tenth of the tokens to who showed it. Once in each epoch.
+    /// A holder is at fault: tokens and trust go, a tenth of the tokens to who showed it. Once in each epoch: `false`
+    /// where it was punished before.
     pub(super) fn fault(
         &mut self,
         setup: &Setup,
@@ -163,23 +169,20 @@ impl<R: Read> Run<'_, R> {
         epoch: u64,
         position: u16,
         finder: MemberId,
-    ) -> Step {
+    ) -> Result<bool, Stop> {
         let holders = self.holders(head)?;
-        let Some(mut holder) = holders.get(usize::from(position)).cloned() else {
-            return refuse(SealedRefusal::NotHolder);
+        let known = |holder: &&HolderRecord| holder.faulted != epoch;
+        let Some(mut holder) = holders.get(usize::from(position)).filter(known).cloned() else {
+            return Ok(false);
         };
-        if holder.faulted == epoch {
-            return refuse(SealedRefusal::FaultKnown);
-        }
         self.store.touch([base::account(holder.member), base::owner(holder.owner)]);
         let account: Account = self.store.get(&base::account(holder.member))?;
         let owner: Owner = self.store.get(&base::owner(holder.owner))?;
         let before = holders.iter().filter(|other| other.faulted == epoch).count();
         let ppm = trust::correlated_slash_ppm(before.saturating_add(1), self.params.owners);
         let share = u128::from(account.stake).saturating_mul(u128::from(ppm)).div_euclid(1_000_000);
-        let tokens = u64::try_from(share)
-            .unwrap_or(u64::MAX)
-            .saturating_add(u64::from(setup.terms.bond));
+        let tokens =
+            u64::try_from(share).unwrap_or(u64::MAX).saturating_add(u64::from(setup.terms.bond));
         let lost = self.take_tokens(holder.member, tokens, 0, Some(finder))?;
         let index_ppm = trust::reduced(owner.index_ppm, self.rules.trust.beta_false_ppm);
         self.store.put(base::owner(holder.owner), &Owner { index_ppm });
@@ -187,7 +190,7 @@ impl<R: Read> Run<'_, R> {
         self.store.put(key::holder(position), &holder);
         let (member, owner) = (holder.member, holder.owner);
         self.emit(SealedEvent::HolderFault { holder: position, member, lost, owner, index_ppm });
-        Ok(Ok(()))
+        Ok(true)
     }
 
     /// Moves key generation on, at the end of a block.

@@ -16,11 +16,7 @@ use std::collections::BTreeSet;
 
 impl<R: Read> Run<'_, R> {
     /// One certificate a member: who has two devices certifies their sum, or is two members.
-    pub(super) fn certify(
-        &mut self,
-        author: MemberId,
-        certificate: &LimitCertificate,
-    ) -> Step {
+    pub(super) fn certify(&mut self, author: MemberId, certificate: &LimitCertificate) -> Step {
         let limit = &certificate.limit;
         let participant = limit.participant;
         self.store.touch([

@@ -196,7 +196,6 @@ impl<R: Read> Run<'_, R> {
     }
 }
 
-
 /// All that a device could have absorbed, and all that it could have missed.
 fn at_limit(limit: &LiveLimit, duration_s: u32) -> MeteredPart {
     let Registers { injected, absorbed } = Registers::at_limit(limit, duration_s);

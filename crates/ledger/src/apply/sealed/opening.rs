@@ -7,7 +7,7 @@ use crate::{
     records::{Owner, key as base},
     refusal::Refusal,
     sealed::{
-        Opening, OpenedSum, PotKind, SealedAccount, SealedDecision, SealedEvent, SealedGate,
+        OpenedSum, Opening, PotKind, SealedAccount, SealedDecision, SealedEvent, SealedGate,
         SealedHead, SealedPot, SealedRefusal, Setup, Stage, epoch_key, key, read_search,
     },
     state::Read,
