@@ -8,6 +8,7 @@ mod it {
     mod certificate;
     mod common;
     mod horizon;
+    mod horizon_book;
     mod horizon_codec;
     mod horizon_rules;
     mod merit;

@@ -14,7 +14,6 @@ use crate::{
     store::{Stop, Store},
 };
 use bytes::Bytes;
-use gridaccord_dispatch::Problem;
 use gridaccord_model::{GateId, TimeMs};
 use gridaccord_sealed::sums::SumSearch;
 use std::collections::BTreeMap;
@@ -25,6 +24,14 @@ mod building;
 mod gates;
 mod settling;
 mod sealed;
+mod stated;
+mod postings;
+mod pieces;
+
+pub use postings::CELLS_MAX;
+pub(crate) use postings::posting_of;
+pub use stated::HORIZON_RULES;
+use stated::Stated;
 
 /// Everything a block does.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -151,7 +158,7 @@ struct Run<'a, R> {
     receipts: Vec<Receipt>,
     events: Vec<Event>,
     /// Problems of gates that are closed: they change no more.
-    problems: BTreeMap<GateId, Problem>,
+    problems: BTreeMap<GateId, Stated>,
     /// Where gates are sealed.
     setup: Option<Setup>,
     /// Searches of sealed gates, with all that is opened so far.

@@ -329,6 +329,8 @@ pub enum Failure {
     /// Its price is further above the last decided gate's than the loss threshold allows. The next gate has no
     /// such reference, so that one rise stops one gate and not all that follow.
     PriceRise,
+    /// Its plan emits more than the carbon policy allows.
+    Carbon,
     /// No key serves its epoch.
     NoKey,
     /// Fewer owners of supply or of demand than sealed gates need.
@@ -350,6 +352,7 @@ codec_enum!(Failure {
     Late = 3,
     Infeasible = 4,
     PriceRise = 5,
+    Carbon = 8,
     NoKey = 64,
     OwnersTooFew = 65,
     SumDegenerate = 66,
@@ -367,6 +370,7 @@ impl core::fmt::Display for Failure {
             Self::Late => "it was not decided by the start of its interval",
             Self::Infeasible => "no dispatch balances what was offered and needed",
             Self::PriceRise => "its price rose further than the loss threshold allows",
+            Self::Carbon => "its plan emits more than the carbon policy allows",
             Self::NoKey => "no key serves its epoch",
             Self::OwnersTooFew => "too few owners of supply or of demand took part",
             Self::SumDegenerate => "the ciphertext of a sum is degenerate",
@@ -455,9 +459,17 @@ pub enum Verdict {
     },
     /// The builder signed two different commitments or reveals for this seat.
     Equivocated {},
+    /// No dispatch, but a proof that there is none; it holds.
+    Infeasible {},
 }
 
-codec_union!(Verdict { Waiting = 0 {}, Valid = 1 { score }, Refused = 2 { rule }, Equivocated = 3 {} });
+codec_union!(Verdict {
+    Waiting = 0 {},
+    Valid = 1 { score },
+    Refused = 2 { rule },
+    Equivocated = 3 {},
+    Infeasible = 8 {},
+});
 
 /// Figures of a valid answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -16,7 +16,8 @@ mod check;
 mod scenario;
 
 pub use check::{
-    DEPOSIT_MAX, GenesisError, PRICE_CAP_MAX, PRICE_INTERVAL_MAX, SEATS_MAX, STAKE_MAX,
+    DEPOSIT_MAX, GenesisError, HORIZON_SEATS_MAX, PRICE_CAP_MAX, PRICE_INTERVAL_MAX, SEATS_MAX,
+    STAKE_MAX,
 };
 pub use gridaccord_model::{
     carbon::{CLASS_NAME_MAX, CarbonPolicy},

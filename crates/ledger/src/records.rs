@@ -13,6 +13,13 @@
 //! | `part` | gate, member | [`Part`] |
 //! | `seat` | gate, n | [`Seat`](crate::gate::Seat) |
 //! | `line` | gate, member | [`Line`] |
+//! | `carbon` | – | [`Carbon`], where genesis has caps |
+//! | `source` | member | [`Source`], where genesis has a carbon policy |
+//! | `rolling` | – | [`Rolling`], in a market of horizons |
+//! | `outlook` | gate | [`Outlook`], in a market of horizons |
+//! | `output` | gate, member | [`Output`], of ramp-limited generators |
+//! | `upload` | gate, n | [`Upload`] |
+//! | `piece` | gate, n, n | [`Piece`] |
 
 use crate::{
     Digest,
@@ -21,10 +28,12 @@ use crate::{
 };
 use commonware_codec::Encode;
 use commonware_cryptography::ed25519;
+use gridaccord_dispatch::horizon::Emission;
 use gridaccord_model::{
     GateId, Joules, MemberId, Money, Need, OwnerId, Price, TimeMs, TimeS, Watts,
+    carbon::CarbonPolicy,
     codec::{Bounded, Label},
-    codec_enum, codec_struct,
+    codec_enum, codec_struct, codec_union,
 };
 
 /// Participants in one gate.
@@ -60,6 +69,13 @@ stored! {
     Part = 11,
     crate::gate::Seat = 12,
     Line = 13,
+    Carbon = 20,
+    Source = 21,
+    Rolling = 22,
+    Outlook = 23,
+    Output = 24,
+    Upload = 25,
+    Piece = 26,
 }
 
 /// What never changes: the clock and the market.
@@ -225,7 +241,7 @@ codec_struct!(Metered { injected, absorbed });
 /// One member's part in one gate.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Part {
-    /// Its offer.
+    /// Its offer; in a gate of kind *horizon* its posting.
     pub offer: Option<BodyId>,
     /// Its need.
     pub need: Option<Need>,
@@ -238,6 +254,119 @@ pub struct Part {
 }
 
 codec_struct!(Part { offer, need, wager, set_point, metered });
+
+/// Caps on carbon, mg per kWh of consumption served.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Carbon {
+    /// Operating carbon.
+    pub operating: Option<u32>,
+    /// Carbon within the wider boundary of genesis.
+    pub wider: Option<u32>,
+    /// How far one interval may exceed a cap, ppm of it.
+    pub momentary_ppm: u32,
+}
+
+codec_struct!(Carbon { operating, wider, momentary_ppm });
+
+/// What the carbon policy says of a member's class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// It may offer, and emits this, mg per kWh.
+    Known {
+        /// Of its operation.
+        operating: u32,
+        /// Beyond that, within the wider boundary.
+        beyond: u32,
+    },
+    /// It may not offer.
+    Forbidden {},
+    /// It may not offer: the policy has factors, and none for it.
+    Unknown {},
+}
+
+impl Source {
+    /// What a policy says of a class; `None` without a policy.
+    #[must_use]
+    pub fn of(policy: &CarbonPolicy, class: &str) -> Option<Self> {
+        if policy.forbids(class) {
+            return Some(Self::Forbidden {});
+        }
+        match policy.factor(class) {
+            Some(factor) => Some(Self::Known {
+                operating: factor.operating_mg_per_kwh,
+                beyond: factor.beyond_operating_mg_per_kwh(policy.wider),
+            }),
+            None if policy.factors.is_empty() => None,
+            None => Some(Self::Unknown {}),
+        }
+    }
+
+    /// What a kWh of it emits; nothing for what may not offer.
+    #[must_use]
+    pub fn emission(self) -> Emission {
+        match self {
+            Self::Known { operating, beyond } => Emission { operating, beyond },
+            Self::Forbidden {} | Self::Unknown {} => Emission::default(),
+        }
+    }
+}
+
+codec_union!(Source { Known = 0 { operating, beyond }, Forbidden = 1 {}, Unknown = 2 {} });
+
+/// What goes on from one horizon to the next.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rolling {
+    /// The youngest gate with a plan.
+    pub plan: Option<GateId>,
+    /// The calendar month (UTC) of that gate's interval, counted from March of the year 0.
+    pub month: u32,
+    /// Highest import of the plans of that month, each in its own interval: what a demand charge has counted.
+    pub peak: Watts,
+}
+
+codec_struct!(Rolling { plan, month, peak });
+
+/// What a horizon starts from; fixed when its gate closes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Outlook {
+    /// Parts of its problem, of all postings.
+    pub parts: u16,
+    /// The gate whose plan was the last before.
+    pub before: Option<GateId>,
+    /// Highest import of the plans before, in the same month.
+    pub peak_before: Watts,
+}
+
+codec_struct!(Outlook { parts, before, peak_before });
+
+/// Power of a ramp-limited generator in a gate's plan: the next horizon's ramp starts from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Output {
+    /// Positive is injection.
+    pub power: Watts,
+}
+
+codec_struct!(Output { power });
+
+/// How far a seat's answer in pieces has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Upload {
+    /// How many pieces there will be.
+    pub of: u16,
+    /// How many are posted.
+    pub posted: u16,
+}
+
+codec_struct!(Upload { of, posted });
+
+/// One piece of a seat's answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Piece {
+    /// Its bytes.
+    pub body: BodyId,
+}
+
+codec_struct!(Piece { body });
 
 /// One member's settlement of one gate. Positive money is a credit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -348,6 +477,41 @@ pub mod key {
     #[must_use]
     pub fn seat(gate: GateId, position: u16) -> Key {
         Key::of("seat", &(gate, position))
+    }
+    /// Key of [`Carbon`](super::Carbon).
+    #[must_use]
+    pub fn carbon() -> Key {
+        Key::of("carbon", &SOLE)
+    }
+    /// Key of a [`Source`](super::Source).
+    #[must_use]
+    pub fn source(member: MemberId) -> Key {
+        Key::of("source", &member)
+    }
+    /// Key of [`Rolling`](super::Rolling).
+    #[must_use]
+    pub fn rolling() -> Key {
+        Key::of("rolling", &SOLE)
+    }
+    /// Key of an [`Outlook`](super::Outlook).
+    #[must_use]
+    pub fn outlook(gate: GateId) -> Key {
+        Key::of("outlook", &gate)
+    }
+    /// Key of an [`Output`](super::Output).
+    #[must_use]
+    pub fn output(gate: GateId, member: MemberId) -> Key {
+        Key::of("output", &(gate, member))
+    }
+    /// Key of an [`Upload`](super::Upload).
+    #[must_use]
+    pub fn upload(gate: GateId, seat: u16) -> Key {
+        Key::of("upload", &(gate, seat))
+    }
+    /// Key of a [`Piece`](super::Piece).
+    #[must_use]
+    pub fn piece(gate: GateId, seat: u16, index: u16) -> Key {
+        Key::of("piece", &(gate, seat, index))
     }
     /// Key of a [`Line`](super::Line).
     #[must_use]

@@ -2,7 +2,7 @@
 //!
 //! | what happened | wager | index |
 //! |---|---|---|
-//! | within ε of the best verified answer | returned | τ += α(1 − τ)·min(1, v/v_ref) |
+//! | within ε of the best verified answer, or proved that there is none | returned | τ += α(1 − τ)·min(1, v/v_ref) |
 //! | verified, but worse than ε | loses in proportion to the excess | τ −= β₁τ |
 //! | refused answer, or two signed answers | all, and stake × min((3x/n)², 1) | τ −= β₂τ |
 //! | no answer | the gate's least wager | τ −= β₁τ |
@@ -13,7 +13,7 @@ use crate::{
     gate::{Score, Seat, Verdict},
     genesis::{Thresholds, Trust},
 };
-use gridaccord_model::{Money, Picos};
+use gridaccord_model::{Money, Picos, Price};
 
 const PPM: u64 = 1_000_000;
 const PPB: i128 = 1_000_000_000;
@@ -54,6 +54,18 @@ pub fn best(seats: &[Seat], epsilon_ppb: u32) -> Option<usize> {
         .filter(|(_, score)| excess(score, least, epsilon_ppb).is_none())
         .min_by_key(|(position, score)| (score.concentration_mw, *position))
         .map(|(position, _)| position)
+}
+
+/// The price that settles, and the bound it proves: of the valid answer with the greatest bound, then the lower price.
+///
+/// Whoever finds the best plan may state multipliers that suit it, within the tolerance of the check; they prove less.
+/// So the price is of whoever proves most, and a single honest builder is enough. Where each price is proven by
+/// one multiplier alone, all valid answers state the same.
+#[must_use]
+pub fn best_proof(seats: &[Seat]) -> Option<(Price, Picos)> {
+    let proven = seats.iter().filter_map(score).map(|score| (score.bound, score.price));
+    let best = proven.max_by_key(|(bound, price)| (*bound, core::cmp::Reverse(*price)));
+    best.map(|(bound, price)| (price, bound))
 }
 
 /// Whether a seat's answer counts as equal to the best verified one.
@@ -102,6 +114,12 @@ pub fn judge(
                     }
                 }
             }
+            (Verdict::Infeasible {}, _) => Consequence {
+                returned: seat.wager,
+                wager_lost: 0,
+                stake_lost_ppm: 0,
+                index_ppm: gained(*index, trust, significance),
+            },
             (Verdict::Refused { .. } | Verdict::Equivocated {}, _) => Consequence {
                 returned: 0,
                 wager_lost: seat.wager,

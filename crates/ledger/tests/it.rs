@@ -4,6 +4,7 @@
 
 mod it {
     mod builders;
+    mod carbon;
     mod commands;
     mod common;
     mod draw;
@@ -11,6 +12,10 @@ mod it {
     mod gaming;
     mod genesis;
     mod halt;
+    mod horizon;
+    mod horizon_gaming;
+    mod horizon_random;
+    mod horizon_rules;
     mod life;
     mod random;
     mod rounds;

@@ -172,6 +172,9 @@ impl Journal {
             | Event::Committed { .. }
             | Event::CommitsEnded { .. }
             | Event::AnswerValid { .. }
+            | Event::Posted { .. }
+            | Event::Continued { .. }
+            | Event::InfeasibleProven { .. }
             | Event::AnswerRefused { .. }
             | Event::Equivocated { .. }
             | Event::Read { .. }

@@ -125,6 +125,7 @@ impl Reader<'_> {
             price_per_kwh: zero,
             quadratic_per_kw2h: quadratic,
             ramp: None,
+            cycling: None,
             carbon_kg_per_kwh: 0.0,
         })
     }

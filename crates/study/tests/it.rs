@@ -14,5 +14,7 @@ mod document;
 mod certificate;
 #[path = "it/scenario.rs"]
 mod scenario;
+#[path = "it/reference.rs"]
+mod reference;
 #[path = "it/outputs.rs"]
 mod outputs;

@@ -122,5 +122,8 @@ fn kind(command: &Command) -> (&'static str, Option<GateId>) {
         Command::Reading { gate, .. } => ("reading", Some(*gate)),
         Command::RotateKey { .. } => ("rotate_key", None),
         Command::Sealed { sealed } => (sealed.0.name(), sealed.0.gate()),
+        Command::Post { gate, .. } => ("post", Some(*gate)),
+        Command::Piece { gate, .. } => ("piece", Some(*gate)),
+        Command::RevealPieces { gate, .. } => ("reveal_pieces", Some(*gate)),
     }
 }

@@ -404,6 +404,7 @@ impl Port for Node {
         let last = inner.blocks.last().unwrap();
         NodeStatus {
             member: "utility".into(),
+            follows: false,
             height: last.block.height,
             view: last.block.view,
             state_root: last.state_root,

@@ -91,6 +91,7 @@ async fn serve(
         key: nodes[own].clone(),
         listen: address(&spec.ports[own]),
         peers: peers.filter(|(one, _)| *one != own).map(|(_, peer)| peer).collect(),
+        followers: vec![],
         local: true,
     };
     let share = dealing.shares.remove(&public[own]).context("every validator is dealt a share")?;

@@ -1,7 +1,7 @@
 //! Commands, one by one, in the block's order. Each is checked in the order of `docs/rules.md`, then takes
 //! effect whole.
 
-use super::Run;
+use super::{Run, pieces::Posted};
 use crate::{
     command::{Command, SignedCommand, verify_all},
     event::{Event, Receipt},
@@ -9,7 +9,6 @@ use crate::{
     records::{Account, Member, Metered, PARTS_MAX, Part, ROSTER_PAGE, Roster, key},
     refusal::Refusal,
     roles,
-    sealed::SealedRefusal,
     state::Read,
     store::Stop,
 };
@@ -70,7 +69,11 @@ impl<R: Read> Run<'_, R> {
                 continue;
             };
             match gate.phase {
-                Phase::Open { .. } => self.store.touch([key::roster(id, next_page(&gate))]),
+                Phase::Open { .. } => self.store.touch([
+                    key::roster(id, next_page(&gate)),
+                    key::source(author),
+                    key::outlook(id),
+                ]),
                 Phase::Drawn { drawn } => self.store.touch_seats(id, drawn.seats),
                 Phase::Committed { committed } => {
                     self.store.touch_seats(id, committed.seats);
@@ -122,7 +125,7 @@ impl<R: Read> Run<'_, R> {
 
     fn run_checked(&mut self, author: MemberId, member: &mut Member, command: &Command) -> Step {
         if self.kind_forbids(command) {
-            return Ok(Err(Refusal::Sealed(SealedRefusal::KindForbids)));
+            return Ok(Err(self.kind_wrong()));
         }
         match command {
             Command::Sealed { sealed } => self.run_sealed(author, &sealed.0),
@@ -140,6 +143,13 @@ impl<R: Read> Run<'_, R> {
                 *gate,
                 Metered { injected: *injected, absorbed: *absorbed },
             ),
+            Command::Post { gate, posting } => self.take_posting(author, *gate, posting),
+            Command::Piece { gate, index, of, bytes } => {
+                self.take_piece(author, *gate, Posted { index: *index, of: *of, bytes })
+            }
+            Command::RevealPieces { gate, builder, salt } => {
+                self.take_reveal_of_pieces(author, *gate, *builder, salt)
+            }
             Command::RotateKey { key } => {
                 member.key = key.clone();
                 Ok(Ok(()))
@@ -148,6 +158,7 @@ impl<R: Read> Run<'_, R> {
     }
 
     fn take_offer(&mut self, author: MemberId, id: GateId, offer: &Offer) -> Step {
+        pass!(self.kind_is(false));
         let mut gate = pass!(self.open_gate(id)?);
         pass!(offer.check().map_err(Refusal::Offer));
         let cap = self.params.market.price_cap;
@@ -156,6 +167,7 @@ impl<R: Read> Run<'_, R> {
         {
             return Ok(Err(Refusal::OfferBelowFloor { cap }));
         }
+        pass!(self.may_offer(author)?);
         let (mut part, page) = pass!(self.part(&gate, author)?);
         if part.offer.is_none() && part.need.is_none() {
             gate.book.market = gate.book.market.saturating_add(1);
@@ -167,6 +179,7 @@ impl<R: Read> Run<'_, R> {
     }
 
     fn take_need(&mut self, author: MemberId, id: GateId, need: &Need) -> Step {
+        pass!(self.kind_is(false));
         let mut gate = pass!(self.open_gate(id)?);
         pass!(need.check().map_err(Refusal::Need));
         let (mut part, page) = pass!(self.part(&gate, author)?);
@@ -259,7 +272,7 @@ impl<R: Read> Run<'_, R> {
     /// The member's part in the gate; where it is new, with the roster page it will stand on. Rule C7.
     ///
     /// Nothing is written yet: the command may still be refused.
-    fn part(&mut self, gate: &Gate, member: MemberId) -> Step<(Part, Option<Roster>)> {
+    pub(super) fn part(&mut self, gate: &Gate, member: MemberId) -> Step<(Part, Option<Roster>)> {
         if let Some(part) = self.store.find(&key::part(gate.id, member))? {
             return Ok(Ok((part, None)));
         }
@@ -271,7 +284,13 @@ impl<R: Read> Run<'_, R> {
     }
 
     /// Writes a part and its gate, and enters a member that is new into its roster page.
-    fn put_part(&mut self, mut gate: Gate, member: MemberId, part: &Part, page: Option<Roster>) {
+    pub(super) fn put_part(
+        &mut self,
+        mut gate: Gate,
+        member: MemberId,
+        part: &Part,
+        page: Option<Roster>,
+    ) {
         if let Some(page) = page {
             let mut members = page.members.into_inner();
             members.push(member);

@@ -6,13 +6,12 @@ use crate::{
     draw::{Bidder, draw},
     event::Event,
     gate::{Book, Dispatched, Failure, Gate, Open, Phase, Seat, Verdict},
-    records::{Account, LIVE_GATES_MAX, Member, Owner, key, slot},
+    records::{Account, LIVE_GATES_MAX, Member, Outlook, Owner, key, slot},
     sealed::{Opening, Stage},
     state::Read,
     store::Stop,
     trust,
 };
-use gridaccord_dispatch::merit;
 use gridaccord_model::{GateId, MemberId, Money, codec::Bounded};
 
 /// Views that a draw of great significance waits for: a seed can leak early to f + 1 voters.
@@ -57,6 +56,9 @@ impl<R: Read> Run<'_, R> {
                 && let Ok(phase) = self.open_sealed(&setup, &gate)
             {
                 gate.phase = phase;
+            }
+            if self.horizon_intervals().is_some() {
+                self.store.put(key::outlook(id), &Outlook::default());
             }
             self.put_gate(&gate);
         }
@@ -157,7 +159,8 @@ impl<R: Read> Run<'_, R> {
                 if gate.book.bidders == 0 {
                     return self.fail(gate, Failure::NoBuilders);
                 }
-                if merit::imbalance(self.problem(&gate)?).is_some() {
+                self.fix_outlook(&gate)?;
+                if self.problem(&gate)?.is_unbalanced() {
                     return self.fail(gate, Failure::Infeasible);
                 }
                 let closed =

@@ -97,13 +97,16 @@ pub(super) fn birth(
 }
 
 impl<R: Read> Run<'_, R> {
-    /// Commands of one kind of market have no meaning in another.
+    /// Rule C8: commands of sealed gates have no meaning in another market, nor others' here.
     pub(super) const fn kind_forbids(&self, command: &Command) -> bool {
         match command {
             Command::Offer { .. }
             | Command::Need { .. }
+            | Command::Post { .. }
             | Command::Commit { .. }
             | Command::Reveal { .. }
+            | Command::Piece { .. }
+            | Command::RevealPieces { .. }
             | Command::Reading { .. } => self.setup.is_some(),
             Command::Sealed { .. } => self.setup.is_none(),
             Command::Wager { .. } | Command::RotateKey { .. } => false,
@@ -111,7 +114,7 @@ impl<R: Read> Run<'_, R> {
     }
 
     pub(super) fn run_sealed(&mut self, author: MemberId, command: &SealedCommand) -> Step {
-        let Some(setup) = self.setup else { return refuse(SealedRefusal::KindForbids) };
+        let Some(setup) = self.setup else { return Ok(Err(self.kind_wrong())) };
         match command {
             SealedCommand::Enrol { holder, enrolment } => self.enrol(author, *holder, enrolment),
             SealedCommand::Deal { dealing } => self.take_dealing(author, dealing),

@@ -1,4 +1,4 @@
-//! Why a command of sealed gates is refused: rules S1–S20, and the rules Z of the proofs themselves.
+//! Why a command of sealed gates is refused: rules X1–X19, and the rules Z of the proofs themselves.
 
 use gridaccord_model::MemberId;
 use gridaccord_sealed::{Refusal as ProofRefusal, keygen::KeygenError};
@@ -6,25 +6,22 @@ use gridaccord_sealed::{Refusal as ProofRefusal, keygen::KeygenError};
 /// Why a command is refused. Numbers are never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SealedRefusal {
-    /// Rule S1.
-    #[error("this chain's gates are of another kind; see market.kind of its genesis")]
-    KindForbids,
-    /// Rule S2.
+    /// Rule X1.
     #[error("the member runs no validator in that place, so it holds no share")]
     NotHolder,
-    /// Rule S3.
+    /// Rule X2.
     #[error("key generation is not in the step this is for")]
     GenerationStep,
-    /// Rule S4.
+    /// Rule X3.
     #[error("the enrolment does not prove that its key is known, or another holder has that key")]
     EnrolmentFalse,
-    /// Rule S5.
+    /// Rule X4.
     #[error(transparent)]
     Keygen(KeygenError),
-    /// Rule S6.
+    /// Rule X5.
     #[error("the certificate names no member of that role on the bus, or a second device")]
     CertificateParticipant,
-    /// Rule S7.
+    /// Rule X6.
     #[error("the certificate's serial number {given} does not follow {last}")]
     SerialNotNext {
         /// In the certificate.
@@ -32,13 +29,13 @@ pub enum SealedRefusal {
         /// In force.
         last: u64,
     },
-    /// Rule S8.
+    /// Rule X7.
     #[error("member {0} has no limit certificate in force")]
     NoCertificate(MemberId),
-    /// Rule S9.
+    /// Rule X8.
     #[error("made for another state: balance, certificate or gate changed since; make it again")]
     BasisStale,
-    /// Rule S10.
+    /// Rule X9.
     #[error("a bond of {bond} tokens exceeds the member's free stake, {free}")]
     BondAboveStake {
         /// What a curve needs.
@@ -46,37 +43,37 @@ pub enum SealedRefusal {
         /// Stake that nothing else holds.
         free: u64,
     },
-    /// Rule S11.
+    /// Rule X10.
     #[error("the member lost its bond in this gate and is out of it")]
     BondLost,
-    /// Rule S12.
+    /// Rule X11.
     #[error("the member has no curve in this gate")]
     NoCurve,
-    /// Rule S13.
+    /// Rule X12.
     #[error("only drawn openers may post before height {from}")]
     NotOpener {
         /// From then on anyone may.
         from: u64,
     },
-    /// Rule S14.
+    /// Rule X13.
     #[error("the cycle is not in the step this is for")]
     CycleStep,
-    /// Rule S15.
+    /// Rule X14.
     #[error("the member has no line in this cycle, or closed it already")]
     NothingToClose,
-    /// Rule S16.
+    /// Rule X15.
     #[error("the accusation is not signed by the holder it names")]
     AccusationUnsigned,
-    /// Rule S17.
+    /// Rule X16.
     #[error("the share is what its holder owes")]
     AccusationUnfounded,
-    /// Rule S18.
+    /// Rule X17.
     #[error("the holder's fault in this epoch is known already")]
     FaultKnown,
-    /// Rule S19.
+    /// Rule X18.
     #[error("a submission of {0} bytes is too large")]
     TooLarge(usize),
-    /// Rule S20.
+    /// Rule X19.
     #[error("the dealing's receiver complained already, or the dealer is out")]
     DealerOut,
     /// Rules Z1–Z42.
@@ -90,27 +87,26 @@ impl SealedRefusal {
     pub fn rule(&self) -> String {
         let number = match self {
             Self::Proof(refusal) => return format!("Z{}", refusal.rule()),
-            Self::KindForbids => 1,
-            Self::NotHolder => 2,
-            Self::GenerationStep => 3,
-            Self::EnrolmentFalse => 4,
-            Self::Keygen(_) => 5,
-            Self::CertificateParticipant => 6,
-            Self::SerialNotNext { .. } => 7,
-            Self::NoCertificate(_) => 8,
-            Self::BasisStale => 9,
-            Self::BondAboveStake { .. } => 10,
-            Self::BondLost => 11,
-            Self::NoCurve => 12,
-            Self::NotOpener { .. } => 13,
-            Self::CycleStep => 14,
-            Self::NothingToClose => 15,
-            Self::AccusationUnsigned => 16,
-            Self::AccusationUnfounded => 17,
-            Self::FaultKnown => 18,
-            Self::TooLarge(_) => 19,
-            Self::DealerOut => 20,
+            Self::NotHolder => 1,
+            Self::GenerationStep => 2,
+            Self::EnrolmentFalse => 3,
+            Self::Keygen(_) => 4,
+            Self::CertificateParticipant => 5,
+            Self::SerialNotNext { .. } => 6,
+            Self::NoCertificate(_) => 7,
+            Self::BasisStale => 8,
+            Self::BondAboveStake { .. } => 9,
+            Self::BondLost => 10,
+            Self::NoCurve => 11,
+            Self::NotOpener { .. } => 12,
+            Self::CycleStep => 13,
+            Self::NothingToClose => 14,
+            Self::AccusationUnsigned => 15,
+            Self::AccusationUnfounded => 16,
+            Self::FaultKnown => 17,
+            Self::TooLarge(_) => 18,
+            Self::DealerOut => 19,
         };
-        format!("S{number}")
+        format!("X{number}")
     }
 }

@@ -29,7 +29,7 @@ impl<R: Read> Run<'_, R> {
         self.store.get_all(&keys)
     }
 
-    /// Rule S2.
+    /// Rule X1.
     pub(super) fn holder(&mut self, head: &SealedHead, position: u16) -> Step<HolderRecord> {
         if position >= head.holders {
             return refuse(SealedRefusal::NotHolder);

@@ -97,7 +97,7 @@ impl<R: Read> Run<'_, R> {
         Ok(search)
     }
 
-    /// Rule S13: drawn openers first, anyone once they let it lie.
+    /// Rule X12: drawn openers first, anyone once they let it lie.
     fn may_open(&mut self, gate: &Gate, opening: &Opening, author: MemberId) -> Step {
         let from = opening.anyone_from();
         if self.block.height >= from {

@@ -49,7 +49,7 @@ fn a_copied_mauled_or_negated_curve_costs_its_bond_and_enters_no_sum() {
     assert_eq!(lost(&outcome), 100);
     assert!(!stands(&bazaar, 0, CAMPUS));
     // It is out of this gate, its own curve included.
-    assert_eq!(bazaar.rule(CAMPUS, own).as_deref(), Some("S11"));
+    assert_eq!(bazaar.rule(CAMPUS, own).as_deref(), Some("X10"));
 
     // As the last poster: the others' ciphertexts negated, but for the victim's.
     let own = bazaar.seal(0, UTILITY, &Offered::Firm(Watts(0)));
@@ -108,7 +108,7 @@ fn a_curve_serves_one_gate_one_member_and_one_state() {
     bazaar.parties.insert(SOLAR, party);
     bazaar.take(vec![(CERTIFIER, SealedCommand::Certify { certificate })]);
     let stake = bazaar.world.account(SOLAR).stake;
-    assert_eq!(bazaar.rule(SOLAR, stale).as_deref(), Some("S9"));
+    assert_eq!(bazaar.rule(SOLAR, stale).as_deref(), Some("X8"));
     assert_eq!(bazaar.world.account(SOLAR).stake, stake);
     let fresh = bazaar.seal(0, SOLAR, &offers[0].1);
     assert_eq!(bazaar.rule(SOLAR, fresh), None);
@@ -212,9 +212,9 @@ fn a_wrong_share_is_named_and_slashed_by_its_own_signature() {
     };
     // An honest share is no evidence, nor is one that another signed.
     let honest = accuse(signed[1], HOLDERS[1]);
-    assert_eq!(bazaar.rule(UTILITY, honest).as_deref(), Some("S17"));
+    assert_eq!(bazaar.rule(UTILITY, honest).as_deref(), Some("X16"));
     let framed = accuse(wrong, HOLDERS[3]);
-    assert_eq!(bazaar.rule(UTILITY, framed).as_deref(), Some("S16"));
+    assert_eq!(bazaar.rule(UTILITY, framed).as_deref(), Some("X15"));
     let (stake, finder) = (bazaar.world.account(GAS).stake, bazaar.world.account(UTILITY).stake);
     let outcome = bazaar.take(vec![(UTILITY, accuse(wrong, HOLDERS[2]))]);
     let lost = stake - bazaar.world.account(GAS).stake;
@@ -226,7 +226,7 @@ fn a_wrong_share_is_named_and_slashed_by_its_own_signature() {
     assert!(outcome.events.iter().any(named));
     assert_eq!(bazaar.world.index(GAS), 50_000);
     let twice = accuse(wrong, HOLDERS[2]);
-    assert_eq!(bazaar.rule(UTILITY, twice).as_deref(), Some("S18"));
+    assert_eq!(bazaar.rule(UTILITY, twice).as_deref(), Some("X17"));
     // A true share over a set that is not the closed one is a breach, too.
     let stray = SignedShare { set: chain, ..signed[4] };
     assert_eq!(bazaar.rule(UTILITY, accuse(stray, HOLDERS[4])), None);
@@ -240,12 +240,12 @@ fn commands_of_another_kind_have_no_place() {
     let need = crate::it::common::need_of(0, TENANTS[0], crate::it::common::need(1, &[]));
     for command in [reading, need] {
         let outcome = bazaar.block(vec![command]);
-        assert_eq!(outcome.receipts[0].result.unwrap_err().rule(), "S1");
+        assert_eq!(outcome.receipts[0].result.unwrap_err().rule(), "C8");
     }
     let (_, enrol) = bazaar.enrolment(0);
     let mut open = crate::it::common::World::new(crate::it::common::genesis());
     let outcome = open.block(vec![(SOLAR, enrol.command())]);
-    assert_eq!(outcome.receipts[0].result.unwrap_err().rule(), "S1");
+    assert_eq!(outcome.receipts[0].result.unwrap_err().rule(), "C8");
     assert!(matches!(bazaar.gate(0).phase, Phase::Open { .. }));
     let wager = Command::Wager { gate: GateId(0), tokens: 1 };
     let outcome = bazaar.block(vec![(SOLAR, wager)]);

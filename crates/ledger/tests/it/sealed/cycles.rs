@@ -122,7 +122,7 @@ fn who_does_not_close_is_named_and_the_rest_is_balanced() {
         .collect();
     let (first, again) = closes[0].clone();
     bazaar.take(closes);
-    assert_eq!(bazaar.rule(first, again).as_deref(), Some("S15"));
+    assert_eq!(bazaar.rule(first, again).as_deref(), Some("X14"));
     for _ in 0..13 {
         bazaar.block(vec![]);
     }
@@ -160,6 +160,6 @@ fn a_closing_is_proven_and_its_own() {
         panic!("a closing")
     };
     other.cycle = GateId(1);
-    assert_eq!(bazaar.rule(WIND, SealedCommand::Close { close: other }).as_deref(), Some("S14"));
+    assert_eq!(bazaar.rule(WIND, SealedCommand::Close { close: other }).as_deref(), Some("X13"));
     assert!(bazaar.world.head().now.0 >= START);
 }

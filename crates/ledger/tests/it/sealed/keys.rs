@@ -55,7 +55,7 @@ fn a_false_share_puts_its_dealer_out_and_costs_it_tokens() {
     shares.swap(0, 1);
     forged.shares = Bounded::new(shares).unwrap();
     let rule = bazaar.rule(GAS, SealedCommand::Deal { dealing: forged });
-    assert_eq!(rule.as_deref(), Some("S5"));
+    assert_eq!(rule.as_deref(), Some("X4"));
     dealings.remove(2);
     bazaar.take(dealings);
     // An unfounded complaint is the complainer's fault.
@@ -77,12 +77,12 @@ fn a_false_share_puts_its_dealer_out_and_costs_it_tokens() {
     assert!(bazaar.world.index(WIND) < 100_000);
     let again = receiver.complain(&ceremony.dealings, 0, &mut bazaar.rng).unwrap();
     let rule = bazaar.rule(WIND, SealedCommand::Complain { complaint: again });
-    assert_eq!(rule.as_deref(), Some("S18"));
+    assert_eq!(rule.as_deref(), Some("X17"));
     // A complaint in another's name does not prove its key.
     let mut borrowed = receiver.complain(&ceremony.dealings, 3, &mut bazaar.rng).unwrap();
     borrowed.receiver = 0;
     let rule = bazaar.rule(SOLAR, SealedCommand::Complain { complaint: borrowed });
-    assert_eq!(rule.as_deref(), Some("S5"));
+    assert_eq!(rule.as_deref(), Some("X4"));
     for _ in 0..5 {
         bazaar.block(vec![]);
     }
@@ -117,7 +117,7 @@ fn a_founded_complaint_puts_the_dealer_out() {
     assert!(lost >= 100);
     assert_eq!(bazaar.world.account(SOLAR).stake, finder + lost / 10);
     let rule = bazaar.rule(SOLAR, SealedCommand::Complain { complaint });
-    assert_eq!(rule.as_deref(), Some("S20"));
+    assert_eq!(rule.as_deref(), Some("X19"));
     for _ in 0..5 {
         bazaar.block(vec![]);
     }
@@ -186,18 +186,18 @@ fn enrolment_is_proven_and_its_own() {
     let SealedCommand::Enrol { enrolment, .. } = &own else { panic!("an enrolment") };
     // Another's proof, another's place, no validator, no such place.
     let moved = SealedCommand::Enrol { holder: 1, enrolment: *enrolment };
-    assert_eq!(bazaar.rule(WIND, moved.clone()).as_deref(), Some("S4"));
-    assert_eq!(bazaar.rule(SOLAR, moved).as_deref(), Some("S2"));
-    assert_eq!(bazaar.rule(UTILITY, own.clone()).as_deref(), Some("S2"));
+    assert_eq!(bazaar.rule(WIND, moved.clone()).as_deref(), Some("X3"));
+    assert_eq!(bazaar.rule(SOLAR, moved).as_deref(), Some("X1"));
+    assert_eq!(bazaar.rule(UTILITY, own.clone()).as_deref(), Some("X1"));
     let beyond = SealedCommand::Enrol { holder: 7, enrolment: *enrolment };
-    assert_eq!(bazaar.rule(SOLAR, beyond).as_deref(), Some("S2"));
+    assert_eq!(bazaar.rule(SOLAR, beyond).as_deref(), Some("X1"));
     let (_, dealing) = {
         let rest = (0..7).map(|holder| bazaar.enrolment(holder)).collect();
         bazaar.take(rest);
         bazaar.dealing(0)
     };
-    assert_eq!(bazaar.rule(author, own).as_deref(), Some("S3"));
-    assert_eq!(bazaar.rule(WIND, dealing.clone()).as_deref(), Some("S2"));
+    assert_eq!(bazaar.rule(author, own).as_deref(), Some("X2"));
+    assert_eq!(bazaar.rule(WIND, dealing.clone()).as_deref(), Some("X1"));
     assert_eq!(bazaar.rule(author, dealing.clone()), None);
-    assert_eq!(bazaar.rule(author, dealing).as_deref(), Some("S5"));
+    assert_eq!(bazaar.rule(author, dealing).as_deref(), Some("X4"));
 }
