@@ -37,24 +37,25 @@ pub const CELLS_MAX: usize = 1 << 19;
 impl<R: Read> Run<'_, R> {
     /// Intervals of each gate's horizon; `None` in a market of another kind.
     pub(super) const fn horizon_intervals(&self) -> Option<u16> {
-        if let GateKind::Horizon { intervals } = self.params.market.kind {
-            Some(intervals)
-        } else {
-            None
+        match self.params.market.kind {
+            GateKind::Horizon { intervals } => Some(intervals),
+            GateKind::Open {} | GateKind::Sealed { .. } => None,
         }
     }
 
     /// Rule C8 for what only one kind of gate takes.
     pub(super) fn kind_is(&self, horizon: bool) -> Result<(), Refusal> {
+        if self.horizon_intervals().is_some() == horizon { Ok(()) } else { Err(self.kind_wrong()) }
+    }
+
+    /// Rule C8.
+    pub(super) const fn kind_wrong(&self) -> Refusal {
         let kind = match self.params.market.kind {
             GateKind::Horizon { .. } => "horizon",
             GateKind::Open {} => "open",
+            GateKind::Sealed { .. } => "sealed",
         };
-        if self.horizon_intervals().is_some() == horizon {
-            Ok(())
-        } else {
-            Err(Refusal::KindWrong { kind })
-        }
+        Refusal::KindWrong { kind }
     }
 
     /// Rules O11 and O12.
