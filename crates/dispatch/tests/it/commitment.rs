@@ -458,7 +458,8 @@ proptest! {
         if let Some(cost) = enumerated(&problem, &demand) {
             prop_assert!(whole.is_some_and(|bound| bound.0 <= cost), "{:?} {}", whole, cost);
             // Nothing proves that there is no dispatch where there is one.
-            prop_assert!(check_infeasible(&problem, &[Branch { held: vec![], multipliers: own }]).is_err());
+            let branches = [Branch { held: vec![], multipliers: own }];
+            prop_assert!(check_infeasible(&problem, &branches).is_err());
         }
     }
 
