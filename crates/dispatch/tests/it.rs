@@ -9,6 +9,7 @@ mod it {
     mod commitment;
     mod common;
     mod horizon;
+    mod horizon_book;
     mod horizon_codec;
     mod horizon_rules;
     mod merit;

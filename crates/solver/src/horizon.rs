@@ -7,18 +7,24 @@
 //! Sources: S. Mehrotra, SIAM J. Optim. 2 (1992) 575; S. J. Wright, *Primal-Dual Interior-Point Methods*, 1997.
 
 mod blocks;
+mod border;
 mod boxed;
+mod cell;
 mod commitment;
 mod explain;
 mod general;
 mod import;
 mod ipm;
+mod lanes;
 mod linear;
 mod open;
 mod point;
 mod proof;
+mod ramped;
 mod repair;
+mod rows;
 mod scaled;
+mod shift;
 mod store;
 
 pub use commitment::{CommitmentOutcome, propose_commitment};

@@ -7,11 +7,12 @@
 
 use super::{
     Horizon, HorizonCertificate, carbon, contingency,
-    lagrangian::{self, Coupling, SCALE_BITS, Term},
+    lagrangian::{self, SCALE_BITS, Term},
     limits::{
         DEMAND_CHARGE_MAX, DURATION_MAX_S, HORIZON_INTERVALS_MAX, HORIZON_RESOURCES_MAX,
         MULTIPLIER_MAX, POWER_MAX,
     },
+    sums::Sums,
 };
 
 /// Doubled Picos per W in one µ-currency per kW: 1,000 pico-currency per W, 3,600 Picos each, doubled.
@@ -49,16 +50,16 @@ pub(super) fn bound(problem: &Horizon, certificate: &HorizonCertificate) -> Boun
         + parts.tiers.len()
         + parts.shiftable.len()
         + 2;
-    let mut sums = Sums {
-        minimum: vec![0; problem.intervals()],
-        flow: vec![0; problem.intervals()],
-        supply: vec![(0, 0); problem.intervals()],
-    };
-    let couplings: Vec<Coupling> =
-        (0..problem.intervals()).map(|interval| certificate.coupling(interval)).collect();
+    let mut sums = Sums::new(certificate);
+    let couplings = sums.couplings().to_vec();
+    let is_single = parts.contingency.is_none();
     let mut rate = 0i128;
     for (number, generator) in parts.generators.iter().enumerate() {
         rate += lagrangian::ramp_bound(generator, &certificate.ramp[number]);
+        if is_single {
+            sums.add_generator(generator, &certificate.ramp[number]);
+            continue;
+        }
         for (interval, coupling) in couplings.iter().enumerate() {
             let own = certificate.own(problem, number, generator, interval);
             sums.add(interval, lagrangian::generator(generator, own, interval, *coupling));
@@ -68,6 +69,10 @@ pub(super) fn bound(problem: &Horizon, certificate: &HorizonCertificate) -> Boun
     for (number, storage) in parts.storages.iter().enumerate() {
         let hold = certificate.hold.get(number).map_or(&[][..], Vec::as_slice);
         whole += lagrangian::stored(storage, &certificate.energy[number], hold);
+        if is_single {
+            sums.add_storage(storage, &certificate.energy[number]);
+            continue;
+        }
         for (interval, coupling) in couplings.iter().enumerate() {
             let own = certificate.own_store(problem, number, storage, interval);
             let term = lagrangian::storage(storage, own, *coupling);
@@ -75,9 +80,10 @@ pub(super) fn bound(problem: &Horizon, certificate: &HorizonCertificate) -> Boun
             sums.add(interval, Term { minimum: 0, ..term });
         }
     }
+    let ceilings = reserve_ceilings(problem);
     let mut quanta = 0i128;
     let mut unpinned = None;
-    for (interval, coupling) in couplings.iter().copied().enumerate() {
+    for (interval, coupling) in couplings.into_iter().enumerate() {
         sums.add(interval, lagrangian::import(problem, interval, coupling).term());
         sums.add(interval, lagrangian::export(problem, interval, coupling).term());
         for tier in 0..parts.tiers.len() {
@@ -87,13 +93,13 @@ pub(super) fn bound(problem: &Horizon, certificate: &HorizonCertificate) -> Boun
             sums.add(interval, lagrangian::shift(load, *multiplier, interval, coupling).term());
         }
         let demand = parts.demand[interval].0;
-        let (supply, supply_below) = sums.supply[interval];
-        let lowest = supply_below < demand || coupling.price == -MULTIPLIER_MAX;
+        let supply = sums.supply[interval];
+        let lowest = sums.below[interval] < demand || coupling.price == -MULTIPLIER_MAX;
         if supply < demand || !lowest {
             unpinned = unpinned.or(Some(interval));
         }
         rate += i128::from(coupling.price) * i128::from(demand)
-            - i128::from(coupling.reserve) * i128::from(problem.reserve_ceiling(interval).0);
+            - i128::from(coupling.reserve) * i128::from(ceilings[interval]);
         // An arithmetic shift floors.
         rate += (sums.minimum[interval] + lagrangian::of_flows(sums.flow[interval])) >> SCALE_BITS;
         quanta += i128::from(coupling.price.abs()) * i128::try_from(variables).unwrap_or(i128::MAX);
@@ -110,21 +116,17 @@ pub(super) fn bound(problem: &Horizon, certificate: &HorizonCertificate) -> Boun
     Bound { value, quanta: quanta * duration, unpinned }
 }
 
-struct Sums {
-    /// Scaled.
-    minimum: Vec<i128>,
-    /// In the unit of storages' flows.
-    flow: Vec<i128>,
-    /// At the price, and at one less.
-    supply: Vec<(i64, i64)>,
-}
-
-impl Sums {
-    fn add(&mut self, interval: usize, term: Term) {
-        self.minimum[interval] += term.minimum;
-        self.supply[interval].0 += term.supply;
-        self.supply[interval].1 += term.supply_below;
+/// [`Horizon::reserve_ceiling`] of every interval, resource by resource as they lie in memory.
+pub(super) fn reserve_ceilings(problem: &Horizon) -> Vec<i64> {
+    let parts = problem.parts();
+    let stored: i64 = parts.storages.iter().map(|storage| storage.discharge_max.0).sum();
+    let mut ceilings: Vec<i64> = parts.reserve.iter().map(|reserve| stored - reserve.0).collect();
+    for generator in parts.generators.iter().filter(|generator| generator.ramp.is_some()) {
+        for (ceiling, most) in ceilings.iter_mut().zip(&generator.power_max) {
+            *ceiling = ceiling.wrapping_add(most.0);
+        }
     }
+    ceilings
 }
 
 /// Minimum over the peak m, from what was before to the largest limit: (charge − Δt·Σκ)·m − charge·m₀.

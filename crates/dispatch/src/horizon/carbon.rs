@@ -11,8 +11,9 @@
 use super::{
     Horizon, HorizonCertificate, HorizonRefusal,
     lagrangian::{CARBON_MULTIPLIER_MAX, SCALE_BITS, wide},
+    limits::POWER_MAX,
 };
-use gridaccord_model::CarbonMg;
+use gridaccord_model::{CarbonMg, Watts};
 
 /// mg/kWh · W · s in one mg.
 const PER_MG: i128 = 3_600_000;
@@ -116,27 +117,62 @@ pub(super) fn within_limits(problem: &Horizon, certificate: &HorizonCertificate)
     })
 }
 
+/// Resources whose carbon in one interval is summed in i64 before it is added to the rest.
+const SHORT: u32 = 1 << 10;
+const _: () = assert!(SHORT as i64 <= i64::MAX / super::limits::CARBON_MAX / POWER_MAX);
+
 /// Carbon of a dispatch, mg/kWh · W, by boundary and interval.
-pub(super) struct Emitted(pub(super) [Vec<i128>; 2]);
+pub(super) struct Emitted {
+    sums: [Vec<i128>; 2],
+    /// What was added since; how often.
+    short: [Vec<i64>; 2],
+    added: u32,
+}
 
 impl Emitted {
     pub(super) fn new(intervals: usize) -> Self {
-        Self([vec![0; intervals], vec![0; intervals]])
+        let short = [vec![0; intervals], vec![0; intervals]];
+        Self { sums: [vec![0; intervals], vec![0; intervals]], short, added: 0 }
     }
 
+    /// Adds what is short to the sums.
+    fn settle(&mut self) {
+        for (sums, short) in self.sums.iter_mut().zip(&mut self.short) {
+            for (sum, short) in sums.iter_mut().zip(short) {
+                *sum += i128::from(std::mem::take(short));
+            }
+        }
+        self.added = 0;
+    }
+
+    /// Adds what a resource emits; powers are within its bounds.
+    pub(super) fn add_all(&mut self, operating: i64, embodied: i64, powers: &[Watts]) {
+        for (short, intensity) in self.short.iter_mut().zip([operating, operating + embodied]) {
+            if intensity != 0 {
+                for (sum, power) in short.iter_mut().zip(powers) {
+                    *sum = sum.wrapping_add(intensity.wrapping_mul(power.0));
+                }
+            }
+        }
+        self.added += 1;
+        if self.added == SHORT {
+            self.settle();
+        }
+    }
+
+    /// Adds the import of an interval.
     pub(super) fn add(&mut self, interval: usize, operating: i64, embodied: i64, power: i64) {
-        if operating != 0 {
-            self.0[0][interval] += wide(operating, power);
-        }
-        if operating + embodied != 0 {
-            self.0[1][interval] += wide(operating + embodied, power);
-        }
+        self.sums[0][interval] += wide(operating, power);
+        self.sums[1][interval] += wide(operating + embodied, power);
     }
 
     /// Rules K9, K13 and K14; returns the carbon within each boundary, rounded up.
-    pub(super) fn check(&self, problem: &Horizon) -> Result<[CarbonMg; 2], HorizonRefusal> {
+    pub(super) fn check(&mut self, problem: &Horizon) -> Result<[CarbonMg; 2], HorizonRefusal> {
+        self.settle();
         let mut masses = [CarbonMg::ZERO; 2];
-        for ((boundary, emitted), mass) in Boundary::ALL.into_iter().zip(&self.0).zip(&mut masses) {
+        for ((boundary, emitted), mass) in
+            Boundary::ALL.into_iter().zip(&self.sums).zip(&mut masses)
+        {
             *mass = check_boundary(problem, boundary, emitted)?;
         }
         Ok(masses)

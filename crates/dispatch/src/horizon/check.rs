@@ -11,17 +11,28 @@
 )]
 
 use super::{
-    Horizon, HorizonAnswer, HorizonCertificate, HorizonSolution, Storage,
-    bound::{bound, peak_cost},
+    Generator, Horizon, HorizonAnswer, HorizonCertificate, HorizonSolution, Storage,
+    bound::{bound, peak_cost, reserve_ceilings},
     carbon::{self, Emitted},
     contingency::{self, Losses},
     lagrangian::wide,
-    limits::MULTIPLIER_MAX,
+    limits::{
+        DURATION_MAX_S, HORIZON_INTERVALS_MAX, MARGINAL_MAX, MULTIPLIER_MAX, POWER_MAX,
+        QUADRATIC_MAX,
+    },
     verdict::{HorizonRefusal, HorizonVerified},
 };
 use gridaccord_model::{CarbonMg, Picos, Watts};
 
 const PPB: i128 = 1_000_000_000;
+
+// Overflow budget of a generator: its powers and their marginal costs in i64, their squares in i128.
+const _: () = {
+    assert!((HORIZON_INTERVALS_MAX as i64) <= i64::MAX / POWER_MAX);
+    assert!(4 * MARGINAL_MAX <= i64::MAX / 2);
+    let squares = HORIZON_INTERVALS_MAX as i128 * POWER_MAX as i128 * POWER_MAX as i128;
+    assert!(squares <= i128::MAX / 4 / QUADRATIC_MAX as i128);
+};
 
 /// Checks an answer. `gap_ppb` is γ, the largest proven gap as a share of the turnover.
 ///
@@ -72,7 +83,7 @@ fn examine(problem: &Horizon, answer: &HorizonAnswer) -> Result<Examined, Horizo
     check_shape(problem, &answer.solution)?;
     check_certificate_shape(problem, &answer.certificate)?;
     check_multipliers(problem, &answer.certificate)?;
-    let tally = Tally::of(problem, &answer.solution)?;
+    let mut tally = Tally::of(problem, &answer.solution)?;
     let [carbon, carbon_whole] = tally.check_couplings(problem)?;
     let bound = bound(problem, &answer.certificate);
     if let Some(interval) = bound.unpinned {
@@ -154,11 +165,14 @@ pub(super) fn check_multipliers(
     problem: &Horizon,
     certificate: &HorizonCertificate,
 ) -> Result<(), HorizonRefusal> {
-    let any = |values: &[i64]| {
-        values.iter().all(|value| (-MULTIPLIER_MAX..=MULTIPLIER_MAX).contains(value))
+    // Without an early end: almost always all are within.
+    let within = |values: &[i64], least: i64| {
+        values
+            .iter()
+            .fold(true, |within, value| within & (*value >= least) & (*value <= MULTIPLIER_MAX))
     };
-    let at_least_zero =
-        |values: &[i64]| values.iter().all(|value| (0..=MULTIPLIER_MAX).contains(value));
+    let any = |values: &[i64]| within(values, -MULTIPLIER_MAX);
+    let at_least_zero = |values: &[i64]| within(values, 0);
     let charged = problem.parts().tie.demand_charge > 0;
     let ranges = [
         ("prices", any(&certificate.price)),
@@ -226,43 +240,43 @@ impl<'a> Tally<'a> {
         for (number, (generator, powers)) in
             problem.parts().generators.iter().zip(&solution.generators).enumerate()
         {
-            let mut before = generator.ramp.map_or(0, |ramp| ramp.initial.0);
-            for (interval, power) in powers.iter().enumerate() {
-                if !(generator.power_min[interval]..=generator.power_max[interval]).contains(power)
-                {
-                    return Err(HorizonRefusal::OutsideBounds {
-                        part: "generator",
-                        number,
-                        interval,
-                    });
-                }
-                self.supply[interval] += power.0;
-                if let Some(ramp) = generator.ramp {
-                    let change = power.0 - before;
-                    if change > ramp.up.0 || -change > ramp.down.0 {
-                        return Err(HorizonRefusal::Ramp {
-                            number,
-                            interval,
-                            change: Watts(change),
-                        });
-                    }
-                    before = power.0;
-                    self.reserved[interval] += power.0;
-                }
-                self.emitted.add(
-                    interval,
-                    generator.carbon_mg_per_kwh,
-                    generator.embodied_mg_per_kwh,
-                    power.0,
-                );
-                self.losses.generator(generator, interval, power.0);
-                self.pay(
-                    wide(generator.quadratic, power.0 * power.0)
-                        + wide(2 * generator.linear, power.0),
-                );
+            if !keeps_limits(generator, powers) {
+                first_limit_broken(number, generator, powers)?;
             }
+            add(&mut self.supply, powers);
+            if generator.ramp.is_some() {
+                add(&mut self.reserved, powers);
+            }
+            let (operating, embodied) =
+                (generator.carbon_mg_per_kwh, generator.embodied_mg_per_kwh);
+            self.emitted.add_all(operating, embodied, powers);
+            if problem.parts().contingency.is_some() {
+                for (interval, power) in powers.iter().enumerate() {
+                    self.losses.generator(generator, interval, power.0);
+                }
+            }
+            self.pay_generator(generator, powers);
         }
         Ok(())
+    }
+
+    /// Cost of all intervals; where none of them can be negative, turnover is their sum as well.
+    fn pay_generator(&mut self, generator: &Generator, powers: &[Watts]) {
+        let twice = 2 * generator.linear;
+        if generator.linear < 0 {
+            for power in powers {
+                self.pay(wide(generator.quadratic * power.0 + twice, power.0));
+            }
+            return;
+        }
+        let sum = powers.iter().fold(0i64, |sum, power| sum.wrapping_add(power.0));
+        let mut cost = wide(twice, sum);
+        if generator.quadratic > 0 {
+            let squares =
+                powers.iter().fold(0i128, |sum, power| sum.wrapping_add(wide(power.0, power.0)));
+            cost += i128::from(generator.quadratic) * squares;
+        }
+        self.pay(cost);
     }
 
     fn storages(
@@ -271,12 +285,12 @@ impl<'a> Tally<'a> {
         solution: &HorizonSolution,
     ) -> Result<(), HorizonRefusal> {
         for (number, storage) in problem.parts().storages.iter().enumerate() {
+            let recursion = Recursion::new(storage, problem.parts().duration_s);
             let mut stored = storage.initial_uwh;
-            for interval in 0..problem.intervals() {
-                let (charge, discharge) =
-                    (solution.charge[number][interval], solution.discharge[number][interval]);
-                if !(Watts(0)..=storage.charge_max).contains(&charge)
-                    || !(Watts(0)..=storage.discharge_max).contains(&discharge)
+            let flows = solution.charge[number].iter().zip(&solution.discharge[number]);
+            for (interval, (charge, discharge)) in flows.enumerate() {
+                if !(Watts(0)..=storage.charge_max).contains(charge)
+                    || !(Watts(0)..=storage.discharge_max).contains(discharge)
                 {
                     return Err(HorizonRefusal::OutsideBounds {
                         part: "storage",
@@ -287,18 +301,21 @@ impl<'a> Tally<'a> {
                 if charge.0 > 0 && discharge.0 > 0 {
                     return Err(HorizonRefusal::BothWays { number, interval });
                 }
-                stored = storage.after(stored, charge, discharge, problem.parts().duration_s);
+                stored = recursion.after(stored, charge.0, discharge.0);
                 let last = interval + 1 == problem.intervals();
                 let least = if last { storage.final_min_uwh } else { 0 };
                 if !(least..=storage.capacity_uwh).contains(&stored) {
                     return Err(HorizonRefusal::Stored { number, interval, stored_uwh: stored });
                 }
-                self.supply[interval] += discharge.0 - charge.0;
-                self.reserved[interval] += discharge.0 - charge.0;
-                self.emitted.add(interval, 0, storage.embodied_mg_per_kwh, discharge.0);
-                self.losses.storage(storage, interval, discharge.0 - charge.0, stored);
-                self.pay(wide(2 * storage.wear, discharge.0));
+                let net = discharge.0 - charge.0;
+                self.supply[interval] += net;
+                self.reserved[interval] += net;
+                self.losses.storage(storage, interval, net, stored);
             }
+            let discharge = &solution.discharge[number];
+            self.emitted.add_all(0, storage.embodied_mg_per_kwh, discharge);
+            let sum = discharge.iter().fold(0i64, |sum, power| sum.wrapping_add(power.0));
+            self.pay(wide(2 * storage.wear, sum));
         }
         Ok(())
     }
@@ -365,15 +382,16 @@ impl<'a> Tally<'a> {
 
     /// Balance, reserve, N−1 and carbon; returns the carbon.
     pub(super) fn check_couplings(
-        &self,
+        &mut self,
         problem: &Horizon,
     ) -> Result<[CarbonMg; 2], HorizonRefusal> {
-        for interval in 0..problem.intervals() {
+        let ceilings = reserve_ceilings(problem);
+        for (interval, ceiling) in ceilings.into_iter().enumerate() {
             let excess = self.supply[interval] - problem.parts().demand[interval].0;
             if excess != 0 {
                 return Err(HorizonRefusal::Unbalanced { interval, excess: Watts(excess) });
             }
-            let short = self.reserved[interval] - problem.reserve_ceiling(interval).0;
+            let short = self.reserved[interval] - ceiling;
             if short > 0 {
                 return Err(HorizonRefusal::Reserve { interval, short: Watts(short) });
             }
@@ -383,24 +401,104 @@ impl<'a> Tally<'a> {
     }
 }
 
+/// Adds each interval's power; a horizon's resources together stay far from the limits of i64.
+fn add(sums: &mut [i64], powers: &[Watts]) {
+    for (sum, power) in sums.iter_mut().zip(powers) {
+        *sum = sum.wrapping_add(power.0);
+    }
+}
+
+/// Rules K3 and K4 of a generator at once, without saying where; powers may be anything.
+fn keeps_limits(generator: &Generator, powers: &[Watts]) -> bool {
+    let bounds = generator.power_min.iter().zip(&generator.power_max);
+    let inside = powers
+        .iter()
+        .zip(bounds)
+        .fold(true, |inside, (power, (lo, hi))| inside & (power.0 >= lo.0) & (power.0 <= hi.0));
+    let Some(ramp) = generator.ramp else { return inside };
+    // Within bounds no difference overflows; outside of them it does not matter.
+    let keeps = |before: i64, power: i64| {
+        let change = power.wrapping_sub(before);
+        (change <= ramp.up.0) & (change >= -ramp.down.0)
+    };
+    let first = powers.first().is_none_or(|power| keeps(ramp.initial.0, power.0));
+    let others = powers.iter().zip(powers.iter().skip(1));
+    inside & others.fold(first, |kept, (before, power)| kept & keeps(before.0, power.0))
+}
+
+/// The first of rules K3 and K4 that a generator breaks.
+fn first_limit_broken(
+    number: usize,
+    generator: &Generator,
+    powers: &[Watts],
+) -> Result<(), HorizonRefusal> {
+    let mut before = generator.ramp.map_or(0, |ramp| ramp.initial.0);
+    for (interval, power) in powers.iter().enumerate() {
+        if !(generator.power_min[interval]..=generator.power_max[interval]).contains(power) {
+            return Err(HorizonRefusal::OutsideBounds { part: "generator", number, interval });
+        }
+        if let Some(ramp) = generator.ramp {
+            let change = power.0 - before;
+            if change > ramp.up.0 || -change > ramp.down.0 {
+                return Err(HorizonRefusal::Ramp { number, interval, change: Watts(change) });
+            }
+            before = power.0;
+        }
+    }
+    Ok(())
+}
+
 impl Storage {
     /// Stored energy after an interval, µWh, floored.
     #[must_use]
     pub fn after(&self, stored_uwh: i64, charge: Watts, discharge: Watts, duration_s: u32) -> i64 {
-        // What was stored, and the floor of what came and went over 9·10⁹ = 2⁹·17,578,125: a shift floors first, which
-        // leaves a number that mostly fits a word. Wrapping, since anybody may call this with anything.
-        const ODD: i64 = 17_578_125;
+        // Wrapping, since anybody may call this with anything.
         let flow = wide(self.charge_ppb, charge.0)
             .wrapping_sub(wide(self.discharge_ppb, discharge.0))
             .wrapping_mul(2_500 * i128::from(duration_s));
         let lost = wide(self.loss_ppb, stored_uwh).wrapping_mul(9);
-        let change = flow.wrapping_sub(lost) >> 9;
-        let change = i64::try_from(change).map_or_else(
-            |_| change.div_euclid(i128::from(ODD)),
-            |change| i128::from(change.div_euclid(ODD)),
-        );
-        let after = i128::from(stored_uwh) + change;
-        i64::try_from(after).unwrap_or(if after < 0 { i64::MIN } else { i64::MAX })
+        recursion(stored_uwh, flow.wrapping_sub(lost))
+    }
+}
+
+/// What was stored, and the floor of what came and went over 9·10⁹.
+#[inline]
+fn recursion(stored_uwh: i64, came: i128) -> i64 {
+    // 9·10⁹ = 2⁹·17,578,125: a shift floors first, which leaves a number that mostly fits a word.
+    const ODD: i64 = 17_578_125;
+    let change = came >> 9;
+    let change = i64::try_from(change).map_or_else(
+        |_| change.div_euclid(i128::from(ODD)),
+        |change| i128::from(change.div_euclid(ODD)),
+    );
+    let after = i128::from(stored_uwh) + change;
+    i64::try_from(after).unwrap_or(if after < 0 { i64::MIN } else { i64::MAX })
+}
+
+/// [`Storage::after`] of one storage within its limits, of which nothing changes from interval to interval.
+struct Recursion {
+    charge: i64,
+    discharge: i64,
+    lost: i64,
+}
+
+// Rates of a storage within its limits stay in i64.
+const _: () = assert!(4 * PPB * 2_500 * (DURATION_MAX_S as i128) < i64::MAX as i128);
+
+impl Recursion {
+    const fn new(storage: &Storage, duration_s: u32) -> Self {
+        let per_ppb = 2_500 * duration_s as i64;
+        Self {
+            charge: storage.charge_ppb * per_ppb,
+            discharge: storage.discharge_ppb * per_ppb,
+            lost: 9 * storage.loss_ppb,
+        }
+    }
+
+    #[inline]
+    fn after(&self, stored_uwh: i64, charge: i64, discharge: i64) -> i64 {
+        let flow = wide(self.charge, charge).wrapping_sub(wide(self.discharge, discharge));
+        recursion(stored_uwh, flow.wrapping_sub(wide(self.lost, stored_uwh)))
     }
 }
 
@@ -416,4 +514,39 @@ pub(super) fn down(doubled: i128) -> Picos {
 
 pub(super) fn up(doubled: i128) -> Picos {
     Picos(-((-doubled).div_euclid(2)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn the_recursion_in_words_is_the_one_in_full(
+            (charge_ppb, discharge_ppb, loss_ppb) in (1i64..=1_000_000_000, 1_000_000_000i64..=4_000_000_000, 0i64..=1_000_000_000),
+            (stored, power, is_charged) in (0i64..=1 << 50, prop_oneof![0i64..=1 << 31, Just(1i64 << 31)], any::<bool>()),
+            duration_s in 1u32..=DURATION_MAX_S,
+        ) {
+            let storage = Storage {
+                charge_max: Watts(1 << 31),
+                discharge_max: Watts(1 << 31),
+                charge_ppb,
+                discharge_ppb,
+                loss_ppb,
+                capacity_uwh: 1 << 50,
+                initial_uwh: 0,
+                final_min_uwh: 0,
+                wear: 0,
+                embodied_mg_per_kwh: 0,
+            };
+            let (charge, discharge) = if is_charged { (power, 0) } else { (0, power) };
+            let found = Recursion::new(&storage, duration_s).after(stored, charge, discharge);
+            prop_assert_eq!(found, storage.after(stored, Watts(charge), Watts(discharge), duration_s));
+            // Against the definition in the widest arithmetic there is.
+            let came = i128::from(charge_ppb) * i128::from(charge) - i128::from(discharge_ppb) * i128::from(discharge);
+            let all = came * 2_500 * i128::from(duration_s) - 9 * i128::from(loss_ppb) * i128::from(stored);
+            prop_assert_eq!(i128::from(found), i128::from(stored) + all.div_euclid(9_000_000_000));
+        }
+    }
 }

@@ -84,6 +84,7 @@ impl<'a> Losses<'a> {
     }
 
     /// A storage with what it holds after the interval.
+    #[inline]
     pub(super) fn storage(
         &mut self,
         storage: &Storage,

@@ -19,13 +19,13 @@ use super::{
 
 /// Scale of interval terms.
 pub(super) const SCALE_BITS: u32 = 20;
-const SCALE: i64 = 1 << SCALE_BITS;
+pub(super) const SCALE: i64 = 1 << SCALE_BITS;
 /// Largest carbon multiplier: times the largest intensity it is a multiplier's size.
 pub(super) const CARBON_MULTIPLIER_MAX: i64 = (MULTIPLIER_MAX / CARBON_MAX) << SCALE_BITS;
-const PPB: i64 = 1_000_000_000;
+pub(super) const PPB: i64 = 1_000_000_000;
 /// Minima of storages' flows are kept in units of 2⁴⁰ ppb of the scaled ones: a shift floors, where a division by
 /// 10⁹ for each would be most of a check's time.
-const FLOW_BITS: u32 = 40;
+pub(super) const FLOW_BITS: u32 = 40;
 /// Half-pico-currency per Wh times 10⁻⁹·µWh in doubled Picos: 3,600 s/h over 10⁹·10⁶.
 const ENERGY_NUMERATOR: i128 = 9;
 const ENERGY_DIVISOR: i128 = 2_500_000_000_000;
@@ -36,6 +36,8 @@ const _: () = {
     assert!(2 * MARGINAL_MAX <= MULTIPLIER_MAX);
     assert!(12 * MULTIPLIER_MAX < (i64::MAX >> SCALE_BITS) / 2);
     assert!(QUADRATIC_MAX < MULTIPLIER_MAX / 4);
+    // a'·hi is at most two marginal costs, so what the last watt costs stays in i64 as well.
+    assert!(4 * MARGINAL_MAX + 12 * MULTIPLIER_MAX + QUADRATIC_MAX < i64::MAX >> SCALE_BITS);
     // Storage slopes carry ppb beside the scale.
     assert!(
         (12 * MULTIPLIER_MAX as i128 * SCALE as i128) * (4 * PPB as i128) * (POWER_MAX as i128)
@@ -53,6 +55,7 @@ const _: () = {
 };
 
 /// A product that cannot overflow, without the check that wide products otherwise carry.
+#[inline]
 pub(super) fn wide(one: i64, other: i64) -> i128 {
     i128::from(one).wrapping_mul(i128::from(other))
 }
@@ -93,7 +96,7 @@ impl HorizonCertificate {
         }
     }
 
-    fn ramp_slope(&self, generator: usize, interval: usize) -> i64 {
+    pub(super) fn ramp_slope(&self, generator: usize, interval: usize) -> i64 {
         let ramp = &self.ramp[generator];
         ramp.get(interval).copied().unwrap_or(0) - ramp.get(interval + 1).copied().unwrap_or(0)
     }
@@ -206,25 +209,28 @@ pub(super) fn generator_at(
 pub(super) fn ramp_bound(generator: &Generator, multipliers: &[i64]) -> i128 {
     let Some(ramp) = generator.ramp else { return 0 };
     let first = multipliers.first().copied().unwrap_or(0);
-    let mut sum = -wide(first, ramp.initial.0);
-    for multiplier in multipliers {
-        sum -= wide((*multiplier).max(0), ramp.up.0) + wide((-multiplier).max(0), ramp.down.0);
-    }
-    sum
+    // Of a horizon's multipliers, each 2³⁸, a sum stays in i64.
+    const _: () = assert!(HORIZON_INTERVALS_MAX as i64 <= i64::MAX / MULTIPLIER_MAX);
+    let sum = |part: fn(i64) -> i64| {
+        multipliers.iter().fold(0i64, |sum, value| sum.wrapping_add(part(*value)))
+    };
+    -wide(first, ramp.initial.0)
+        - wide(sum(|value| value.max(0)), ramp.up.0)
+        - wide(sum(|value| value.wrapping_neg().max(0)), ramp.down.0)
 }
 
 /// A convex term a'x² + slope·x over whole lo..=hi.
+#[inline(always)]
 pub(super) fn convex(a: i64, slope: i64, lo: i64, hi: i64) -> Term {
     if a == 0 {
         return Line { slope, lo, hi }.term();
     }
     // The greatest minimiser: the first power whose next watt costs more than nothing.
-    let next = |power: i64, slope: i64| wide(a, 2 * power + 1) + i128::from(slope);
     let supply = ((-slope - a).div_euclid(2 * a) + 1).clamp(lo, hi);
     // One less in price moves a minimiser by at most one watt, since 2a' is at least twice the scale.
-    let supply_below =
-        if supply > lo && next(supply - 1, slope + SCALE) > 0 { supply - 1 } else { supply };
-    Term { minimum: wide(a, supply * supply) + wide(slope, supply), supply, supply_below }
+    let last_watt = a * (2 * supply - 1) + slope + SCALE;
+    let supply_below = if supply > lo && last_watt > 0 { supply - 1 } else { supply };
+    Term { minimum: wide(a * supply + slope, supply), supply, supply_below }
 }
 
 /// What multipliers charge one storage in one interval beside the couplings.
@@ -450,7 +456,8 @@ fn lowest(estimate: i64, reaches: impl Fn(i64) -> bool) -> i64 {
         let middle = below.midpoint(above);
         if reaches(middle) { above = middle } else { below = middle }
     }
-    above
+    // Where nothing can give way every price clears, the least one too.
+    if below == -MULTIPLIER_MAX && reaches(below) { below } else { above }
 }
 
 #[cfg(test)]

@@ -23,8 +23,8 @@ pub(super) const CARBON_MAX: i64 = 1 << 21;
 pub(super) const CARBON_MASS_MAX: i64 = 1 << 50;
 /// Largest store, µWh: some GWh.
 pub(super) const ENERGY_MAX: i64 = 1 << 50;
-/// Longest interval, s.
-pub(super) const DURATION_MAX_S: u32 = 1 << 14;
+/// Longest interval of a horizon, s.
+pub const DURATION_MAX_S: u32 = 1 << 14;
 /// Largest demand charge, µ-currency per kW.
 pub(super) const DEMAND_CHARGE_MAX: i64 = 1 << 40;
 

@@ -107,6 +107,8 @@ fn caught(scenario: &Scenario, report: &Report) {
             Byzantine::Votes(Treason::Equivocator) | Byzantine::Twins(_) => {
                 (speech.contradictions > 0, false)
             }
+            // It lies to who joins; see `followers.rs`.
+            Byzantine::Counterfeiter => (speech.contradictions == 0, false),
         };
         assert!(did, "node {traitor}, {byzantine:?}, behaved: {speech:?}");
         let honest = (0..report.nodes.len()).filter(|node| !scenario.byzantine.contains_key(node));

@@ -1,7 +1,5 @@
-//! A variable of one resource over all intervals, between bounds, with the multipliers of both bounds.
-//!
-//! These loops are most of the solver's time, so everything that belongs to one interval lies in one [`Cell`]: an
-//! iteration passes over memory six times, each time in one stream.
+//! A single variable over all intervals, between bounds, with the multipliers of both bounds: the tie's import, the
+//! peak, the excess over a cap. Resources, of which there are many, are [`cell`](super::cell)s eight at a time.
 
 /// Share of the way to the boundary that a step may take.
 pub(super) const TO_BOUNDARY: f64 = 0.9995;

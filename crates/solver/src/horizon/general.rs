@@ -71,7 +71,7 @@ struct Model {
 /// Couplings are tightened by the share `margin`, so that rounding to whole watts does not break them.
 pub(super) fn solve(problem: &Horizon, margin: f64) -> Option<(Point, bool, usize)> {
     let model = Model::new(problem, margin);
-    let solved = model.program.solve()?;
+    let solved = model.program.solve(program::TO_ROUND)?;
     Some((model.point(problem, &solved), solved.converged, solved.iterations))
 }
 
@@ -80,6 +80,8 @@ pub(super) fn solve(problem: &Horizon, margin: f64) -> Option<(Point, bool, usiz
 enum Rank {
     Local,
     State,
+    /// Rows of one resource in one interval. Before those that link intervals, which by then link all resources.
+    Own,
     Link,
     Coupling,
 }

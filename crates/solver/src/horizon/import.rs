@@ -1,8 +1,9 @@
 //! Import over the tie, and the peak that its highest value is charged by.
 
 use super::{
-    blocks::{Multipliers, Reaction, Sums},
+    blocks::{BOUNDARIES, Charges, Reaction, Sums},
     boxed::{Boxed, Cell, Gap, Limits, Target},
+    rows::single,
 };
 
 /// The peak m ≥ import: one variable that all intervals share.
@@ -24,7 +25,7 @@ struct Peak {
 pub(super) struct Import {
     pub(super) power: Boxed,
     tariff: Vec<f64>,
-    carbon: Vec<f64>,
+    carbon: [Vec<f64>; BOUNDARIES],
     peak: Option<Peak>,
     yielding: Vec<f64>,
 }
@@ -34,12 +35,13 @@ pub(super) struct Import {
 pub(super) struct PeakRow {
     /// Import per peak.
     pub(super) supply: Vec<f64>,
-    pub(super) carbon: f64,
+    /// Carbon per peak within each boundary, by interval.
+    pub(super) carbon: [Vec<f64>; BOUNDARIES],
     pub(super) stiffness: f64,
 }
 
 impl Import {
-    pub(super) fn new(power: Boxed, tariff: Vec<f64>, carbon: Vec<f64>) -> Self {
+    pub(super) fn new(power: Boxed, tariff: Vec<f64>, carbon: [Vec<f64>; BOUNDARIES]) -> Self {
         let yielding = vec![0.0; tariff.len()];
         Self { power, tariff, carbon, peak: None, yielding }
     }
@@ -62,11 +64,23 @@ impl Import {
         self.peak.as_ref().map_or_else(|| vec![0.0; self.tariff.len()], |peak| peak.kappa.clone())
     }
 
+    fn contribute(&self, sums: &mut Sums, t: usize, power: f64) {
+        sums.free[t] += single(power);
+        for boundary in 0..BOUNDARIES {
+            sums.carbon[boundary][t] += single(self.carbon[boundary][t] * power);
+        }
+    }
+
+    /// What an interval's import is charged beside its tariff.
+    fn charge(&self, charges: &Charges, t: usize) -> f64 {
+        self.carbon[0][t] * charges.carbon[0][t] + self.carbon[1][t] * charges.carbon[1][t]
+            - charges.price[t]
+    }
+
     pub(super) fn tally(&self, sums: &mut Sums) -> f64 {
         let mut cost = 0.0;
         for (t, x) in self.power.values().enumerate() {
-            sums.supply[t] += x;
-            sums.carbon += self.carbon[t] * x;
+            self.contribute(sums, t, x);
             cost += self.tariff[t] * x;
         }
         cost + self
@@ -77,7 +91,9 @@ impl Import {
 
     /// Adds the reaction of import; returns the peak's row.
     pub(super) fn factor(&mut self, reaction: &mut Reaction) -> Option<PeakRow> {
-        let mut row = PeakRow { supply: vec![0.0; self.tariff.len()], carbon: 0.0, stiffness: 0.0 };
+        let zero = vec![0.0; self.tariff.len()];
+        let mut row =
+            PeakRow { supply: zero.clone(), carbon: [zero.clone(), zero], stiffness: 0.0 };
         if let Some(peak) = &mut self.peak {
             row.stiffness = peak.peak.0[0].curvature();
         }
@@ -85,11 +101,12 @@ impl Import {
             let link = self.link(t);
             let yielding = 1.0 / (self.power.0[t].curvature() + link);
             self.yielding[t] = yielding;
-            reaction.diagonal[t] += yielding;
-            reaction.supply_carbon[t] += self.carbon[t] * yielding;
-            reaction.carbon += self.carbon[t] * self.carbon[t] * yielding;
+            let carbon = [0, 1].map(|boundary: usize| single(self.carbon[boundary][t]));
+            reaction.add_free([true; BOUNDARIES], &carbon, t, single(yielding));
             row.supply[t] = link * yielding;
-            row.carbon += self.carbon[t] * link * yielding;
+            for boundary in 0..BOUNDARIES {
+                row.carbon[boundary][t] = self.carbon[boundary][t] * link * yielding;
+            }
             row.stiffness += link * (1.0 - link * yielding);
         }
         self.peak.is_some().then_some(row)
@@ -108,19 +125,14 @@ impl Import {
     }
 
     /// Adds its step at rest to `sums`; returns the right side of the peak's row.
-    pub(super) fn respond(
-        &mut self,
-        multipliers: &Multipliers,
-        target: Target,
-        sums: &mut Sums,
-    ) -> f64 {
+    pub(super) fn respond(&mut self, now: &Charges, target: Target, sums: &mut Sums) -> f64 {
         let mut right = 0.0;
         if let Some(peak) = &self.peak {
             right = peak.peak.0[0].pull(target) - peak.charge + peak.kappa.iter().sum::<f64>();
         }
         for t in 0..self.tariff.len() {
             let x = self.power.0[t].x;
-            let slope = self.tariff[t] - multipliers.price[t] + multipliers.carbon * self.carbon[t];
+            let slope = self.tariff[t] + self.charge(now, t);
             let mut pull = self.power.0[t].pull(target) - slope;
             let link = self.link(t);
             if let Some(peak) = &self.peak {
@@ -130,17 +142,15 @@ impl Import {
             }
             let step = pull * self.yielding[t];
             self.power.0[t].dx = step;
-            sums.supply[t] += step;
-            sums.carbon += self.carbon[t] * step;
+            self.contribute(sums, t, step);
         }
         right
     }
 
-    pub(super) fn follow(&mut self, steps: &Multipliers, peak_step: f64, target: Target) {
+    pub(super) fn follow(&mut self, steps: &Charges, peak_step: f64, target: Target) {
         for t in 0..self.tariff.len() {
             let link = self.link(t);
-            self.power.0[t].dx += self.yielding[t]
-                * (steps.price[t] - self.carbon[t] * steps.carbon + link * peak_step);
+            self.power.0[t].dx += self.yielding[t] * (link * peak_step - self.charge(steps, t));
             let (x, dx) = (self.power.0[t].x, self.power.0[t].dx);
             if let Some(peak) = &mut self.peak {
                 peak.kappa_step[t] = Self::kappa_pull(peak, x, t, target) - link * (peak_step - dx);

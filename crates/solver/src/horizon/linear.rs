@@ -1,7 +1,7 @@
 //! The linear algebra: tridiagonal solves per resource, their inverses summed into one T×T matrix, Cholesky.
 //!
 //! The inverse of a symmetric tridiagonal matrix is semiseparable: within its lower triangle each row is the row
-//! above times one factor, with one new entry on the diagonal. So a whole inverse costs T²/2 products, and four
+//! above times one factor, with one new entry on the diagonal. So a whole inverse costs T²/2 products, and eight
 //! resources share one pass over the sum.
 
 #![allow(
@@ -9,61 +9,86 @@
     reason = "recurrences in t read several lists at t and t − 1"
 )]
 
-/// Resources that share a pass.
-const LANES: usize = 4;
+use super::lanes::{Lanes, WIDTH};
+
 /// Entries this much smaller than their diagonal are left out.
 const NEGLIGIBLE: f64 = 1e-19;
 
-/// Symmetric tridiagonal matrix, factored.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Tridiagonal {
-    pub(super) diagonal: Vec<f64>,
-    /// `off[t]` couples t and t + 1.
-    pub(super) off: Vec<f64>,
-    pivots: Vec<f64>,
-    inv_pivots: Vec<f64>,
-    ratios: Vec<f64>,
+/// One step of eliminating tridiagonal systems: 1/pivot, and what the next row gets of this one.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Pivot {
+    pub(super) inverse: Lanes,
+    pub(super) ratio: Lanes,
 }
 
-impl Tridiagonal {
+/// Eliminates from the first row on.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Elimination {
+    carried: Lanes,
+    ratio: Lanes,
+}
+
+impl Elimination {
+    /// The next row's pivot, `off` coupling it to the one after, and the ratio of the row before.
+    #[inline(always)]
+    pub(super) fn pivot(&mut self, diagonal: Lanes, off: Lanes) -> (Pivot, Lanes) {
+        let inverse = Lanes::splat(1.0) / (diagonal - self.carried);
+        let (ratio, earlier) = (off * inverse, self.ratio);
+        self.carried = off * ratio;
+        self.ratio = ratio;
+        (Pivot { inverse, ratio }, earlier)
+    }
+}
+
+/// Inverses of eight tridiagonal matrices: row t is row t − 1 times `factor[t]`, then `fresh[t]`; all times
+/// `weight[t]`.
+#[derive(Clone, Debug)]
+pub(super) struct Inverses {
+    pub(super) diagonal: Vec<Lanes>,
+    /// `off[t]` couples t and t + 1.
+    pub(super) off: Vec<Lanes>,
+    factor: Vec<Lanes>,
+    fresh: Vec<Lanes>,
+    weight: Vec<Lanes>,
+    rows: [Vec<f64>; WIDTH],
+}
+
+impl Inverses {
     pub(super) fn new(size: usize) -> Self {
-        let zero = vec![0.0; size];
+        let zero = vec![Lanes::ZERO; size];
         Self {
             diagonal: zero.clone(),
             off: zero.clone(),
-            pivots: zero.clone(),
-            inv_pivots: zero.clone(),
-            ratios: zero,
+            factor: zero.clone(),
+            fresh: zero.clone(),
+            weight: zero,
+            rows: std::array::from_fn(|_| vec![0.0; size]),
         }
     }
 
-    /// Factors what stands in `diagonal` and `off`, which must be positive definite.
-    pub(super) fn factor(&mut self) {
-        let mut carried = 0.0;
-        for t in 0..self.diagonal.len() {
-            let pivot = self.diagonal[t] - carried;
-            let inverse = 1.0 / pivot;
-            self.pivots[t] = pivot;
-            self.inv_pivots[t] = inverse;
-            self.ratios[t] = self.off[t] * inverse;
-            carried = self.off[t] * self.ratios[t];
+    /// Prepares sign · diag(scale) · matrix⁻¹ · diag(scale) of what stands in `diagonal` and `off`, whose pivots are given.
+    #[inline(always)]
+    pub(super) fn invert(&mut self, pivots: &[Pivot], scale: Option<&[Lanes]>, sign: Lanes) {
+        // Pivots of the elimination from below; with those from above they give the inverse's diagonal.
+        let one = Lanes::splat(1.0);
+        let mut carried = Lanes::ZERO;
+        for t in (0..self.diagonal.len()).rev() {
+            let below = self.diagonal[t] - carried;
+            let inverse = one / below;
+            let scale = scale.map_or(one, |scale| scale[t]);
+            let pivot = one / pivots[t].inverse;
+            self.fresh[t] = scale / (pivot + below - self.diagonal[t]);
+            self.weight[t] = sign * scale;
+            let off = if t > 0 { self.off[t - 1] } else { Lanes::ZERO };
+            self.factor[t] = -(off * inverse);
+            carried = off * off * inverse;
         }
     }
 
-    /// Solves in place.
-    pub(super) fn solve(&self, right: &mut [f64]) {
-        let size = right.len();
-        let mut before = 0.0;
-        for t in 0..size {
-            let value = if t > 0 { right[t] - self.ratios[t - 1] * before } else { right[t] };
-            right[t] = value;
-            before = value;
-        }
-        let mut after = 0.0;
-        for t in (0..size).rev() {
-            after = right[t] * self.inv_pivots[t] - self.ratios[t] * after;
-            right[t] = after;
-        }
+    /// Multiplies all by a number for each lane.
+    #[inline(always)]
+    pub(super) fn weigh(&mut self, by: Lanes) {
+        self.weight.iter_mut().for_each(|weight| *weight = *weight * by);
     }
 }
 
@@ -72,80 +97,52 @@ impl Tridiagonal {
 pub(super) struct Symmetric {
     size: usize,
     rows: Vec<f64>,
-    lanes: [Lane; LANES],
-    filled: usize,
-}
-
-/// One inverse waiting for its pass: row t is row t − 1 times `factor[t]`, then `fresh[t]`; all times `weight[t]`.
-#[derive(Clone, Debug, Default)]
-struct Lane {
-    factor: Vec<f64>,
-    fresh: Vec<f64>,
-    weight: Vec<f64>,
-    row: Vec<f64>,
 }
 
 impl Symmetric {
     pub(super) fn new(size: usize) -> Self {
-        let lane = || Lane {
-            factor: vec![0.0; size],
-            fresh: vec![0.0; size],
-            weight: vec![0.0; size],
-            row: vec![0.0; size],
-        };
-        Self {
-            size,
-            rows: vec![0.0; size * size],
-            lanes: [lane(), lane(), lane(), lane()],
-            filled: 0,
-        }
+        Self { size, rows: vec![0.0; size * size] }
     }
 
     pub(super) fn clear(&mut self) {
         self.rows.fill(0.0);
-        self.filled = 0;
     }
 
     pub(super) fn add_diagonal(&mut self, t: usize, value: f64) {
         self.rows[t * self.size + t] += value;
     }
 
-    /// Adds sign · diag(scale) · matrix⁻¹ · diag(scale), at the latest with [`Symmetric::flush`].
-    pub(super) fn add_inverse(&mut self, matrix: &Tridiagonal, scale: Option<&[f64]>, sign: f64) {
-        let lane = &mut self.lanes[self.filled];
-        // Pivots of the elimination from below; with those from above they give the inverse's diagonal.
-        let mut carried = 0.0;
-        for t in (0..self.size).rev() {
-            let below = matrix.diagonal[t] - carried;
-            let inverse = 1.0 / below;
-            let scale_t = scale.map_or(1.0, |scale| scale[t]);
-            lane.fresh[t] = scale_t / (matrix.pivots[t] + below - matrix.diagonal[t]);
-            lane.weight[t] = sign * scale_t;
-            let off = if t > 0 { matrix.off[t - 1] } else { 0.0 };
-            lane.factor[t] = -off * inverse;
-            carried = off * off * inverse;
-        }
-        self.filled += 1;
-        if self.filled == LANES {
-            self.flush();
-        }
+    /// Whichever triangle is asked for.
+    pub(super) fn entry(&self, one: usize, other: usize) -> f64 {
+        self.rows[one.max(other) * self.size + one.min(other)]
     }
 
-    /// Adds what waits.
-    pub(super) fn flush(&mut self) {
-        for lane in &mut self.lanes[self.filled..] {
-            lane.weight.fill(0.0);
-            lane.fresh.fill(0.0);
-            lane.factor.fill(0.0);
+    /// Adds eight inverses.
+    #[inline(always)]
+    pub(super) fn add(&mut self, inverses: &mut Inverses) {
+        let size = self.size;
+        let Inverses { factor, fresh, weight, rows, .. } = inverses;
+        let mut start = 0;
+        for t in 0..size {
+            let (factor, weight, fresh) = (factor[t].0, weight[t].0, fresh[t].0);
+            let target = &mut self.rows[t * size + start..t * size + t];
+            add_rows(target, rows.each_mut().map(|row| &mut row[start..t]), factor, weight);
+            let mut diagonal = 0.0;
+            let mut largest = 0.0f64;
+            for lane in 0..WIDTH {
+                rows[lane][t] = fresh[lane];
+                diagonal += weight[lane] * fresh[lane];
+                largest = largest.max(fresh[lane].abs());
+            }
+            self.rows[t * size + t] += diagonal;
+            while start < t && rows.iter().all(|row| row[start].abs() < NEGLIGIBLE * largest) {
+                start += 1;
+            }
         }
-        if self.filled > 0 {
-            let Self { size, rows, lanes, .. } = self;
-            add_lanes(*size, rows, lanes);
-        }
-        self.filled = 0;
     }
 
     /// Cholesky factor in place; a pivot lost to rounding becomes tiny rather than imaginary.
+    #[inline(always)]
     pub(super) fn factor(&mut self) {
         let size = self.size;
         for column in 0..size {
@@ -163,6 +160,7 @@ impl Symmetric {
     }
 
     /// Solves in place, after [`Symmetric::factor`].
+    #[inline(always)]
     pub(super) fn solve(&self, right: &mut [f64]) {
         let size = self.size;
         for t in 0..size {
@@ -180,47 +178,35 @@ impl Symmetric {
     }
 }
 
-fn add_lanes(size: usize, rows: &mut [f64], lanes: &mut [Lane; LANES]) {
-    let [one, two, three, four] = lanes;
-    let mut start = 0;
-    for t in 0..size {
-        let factors = [one.factor[t], two.factor[t], three.factor[t], four.factor[t]];
-        let weights = [one.weight[t], two.weight[t], three.weight[t], four.weight[t]];
-        let target = &mut rows[t * size + start..t * size + t];
-        let scaled = target
-            .iter_mut()
-            .zip(&mut one.row[start..t])
-            .zip(&mut two.row[start..t])
-            .zip(&mut three.row[start..t])
-            .zip(&mut four.row[start..t]);
-        for ((((target, one), two), three), four) in scaled {
-            *one *= factors[0];
-            *two *= factors[1];
-            *three *= factors[2];
-            *four *= factors[3];
-            *target += (weights[0] * *one + weights[1] * *two)
-                + (weights[2] * *three + weights[3] * *four);
-        }
-        let mut diagonal = 0.0;
-        let mut largest = 0.0f64;
-        for (lane, weight) in [&mut *one, two, three, four].into_iter().zip(weights) {
-            lane.row[t] = lane.fresh[t];
-            diagonal += weight * lane.fresh[t];
-            largest = largest.max(lane.fresh[t].abs());
-        }
-        rows[t * size + t] += diagonal;
-        while start < t
-            && [&*one, two, three, four]
-                .iter()
-                .all(|lane| lane.row[start].abs() < NEGLIGIBLE * largest)
-        {
-            start += 1;
-        }
+/// Each row times its factor, and the weighted sum of them added to `target`.
+#[inline(always)]
+fn add_rows(
+    target: &mut [f64],
+    rows: [&mut [f64]; WIDTH],
+    factor: [f64; WIDTH],
+    weight: [f64; WIDTH],
+) {
+    let [a, b, c, d, e, f, g, h] = rows;
+    let one = a.iter_mut().zip(b).zip(c.iter_mut().zip(d));
+    let other = e.iter_mut().zip(f).zip(g.iter_mut().zip(h));
+    for (target, (((a, b), (c, d)), ((e, f), (g, h)))) in target.iter_mut().zip(one.zip(other)) {
+        *a *= factor[0];
+        *b *= factor[1];
+        *c *= factor[2];
+        *d *= factor[3];
+        *e *= factor[4];
+        *f *= factor[5];
+        *g *= factor[6];
+        *h *= factor[7];
+        let first = (weight[0] * *a + weight[1] * *b) + (weight[2] * *c + weight[3] * *d);
+        let second = (weight[4] * *e + weight[5] * *f) + (weight[6] * *g + weight[7] * *h);
+        *target += first + second;
     }
 }
 
 /// Inner product with independent partial sums, so that it is not bound by the latency of one addition.
-fn dot(one: &[f64], other: &[f64]) -> f64 {
+#[inline(always)]
+pub(super) fn dot(one: &[f64], other: &[f64]) -> f64 {
     const WIDTH: usize = 8;
     let mut sums = [0.0; WIDTH];
     let (chunks, others) = (one.chunks_exact(WIDTH), other.chunks_exact(WIDTH));
@@ -243,26 +229,42 @@ mod tests {
         let size = 23;
         let mut sum = Symmetric::new(size);
         let mut expected = vec![0.0; size * size];
-        for number in 0..6 {
-            let mut matrix = Tridiagonal::new(size);
+        let mut inverses = Inverses::new(size);
+        for pack in 0..2 {
+            let number = |lane: usize| (pack * WIDTH + lane) as f64;
+            let mut elimination = Elimination::default();
+            let mut pivots = Vec::new();
             for t in 0..size {
-                matrix.diagonal[t] = 3.0 + f64::from(number) + (t % 3) as f64;
-                matrix.off[t] = if t + 1 < size { -1.0 - 0.1 * f64::from(number) } else { 0.0 };
+                let lanes =
+                    |of: &dyn Fn(f64) -> f64| Lanes(std::array::from_fn(|lane| of(number(lane))));
+                inverses.diagonal[t] = lanes(&|number| 3.0 + number + (t % 3) as f64);
+                let last = t + 1 == size;
+                inverses.off[t] = lanes(&|number| if last { 0.0 } else { -1.0 - 0.1 * number });
+                pivots.push(elimination.pivot(inverses.diagonal[t], inverses.off[t]).0);
             }
-            matrix.factor();
-            let scale: Vec<f64> = (0..size).map(|t| 1.0 + 0.1 * t as f64).collect();
-            let sign = if number % 2 == 0 { 1.0 } else { -0.1 };
-            sum.add_inverse(&matrix, Some(&scale), sign);
-            for column in 0..size {
-                let mut right = vec![0.0; size];
-                right[column] = scale[column];
-                matrix.solve(&mut right);
-                for row in column..size {
-                    expected[row * size + column] += sign * scale[row] * right[row];
+            let scale: Vec<Lanes> = (0..size).map(|t| Lanes::splat(1.0 + 0.1 * t as f64)).collect();
+            let sign = if pack == 0 { 1.0 } else { -0.1 };
+            inverses.invert(&pivots, Some(&scale), Lanes::splat(sign));
+            sum.add(&mut inverses);
+            for lane in 0..WIDTH {
+                for column in 0..size {
+                    let mut right = vec![0.0; size];
+                    right[column] = scale[column].0[lane];
+                    for t in 1..size {
+                        right[t] -= pivots[t - 1].ratio.0[lane] * right[t - 1];
+                    }
+                    let mut after = 0.0;
+                    for t in (0..size).rev() {
+                        let Pivot { inverse, ratio } = pivots[t];
+                        after = right[t] * inverse.0[lane] - ratio.0[lane] * after;
+                        right[t] = after;
+                    }
+                    for row in column..size {
+                        expected[row * size + column] += sign * scale[row].0[lane] * right[row];
+                    }
                 }
             }
         }
-        sum.flush();
         for (found, expected) in sum.rows.iter().zip(&expected) {
             assert!((found - expected).abs() < 1e-12, "{found} for {expected}");
         }
@@ -271,8 +273,7 @@ mod tests {
         sum.factor();
         sum.solve(&mut right);
         for t in 0..size {
-            let entry = |s: usize| original.rows[t.max(s) * size + t.min(s)];
-            let product: f64 = (0..size).map(|s| entry(s) * right[s]).sum();
+            let product: f64 = (0..size).map(|s| original.entry(t, s) * right[s]).sum();
             assert!((product - t as f64).abs() < 1e-9, "{product} for {t}");
         }
     }

@@ -1,6 +1,6 @@
 //! What either interior point found, in floating point and in the problem's own order.
 
-use super::ipm::Ipm;
+use super::{ipm::Ipm, lanes::WIDTH};
 use gridaccord_dispatch::horizon::Horizon;
 
 /// Powers in kW, energy in kW times intervals, multipliers in currency per MWh; by resource, then interval.
@@ -44,43 +44,50 @@ pub(super) struct Carbon {
 impl Point {
     pub(super) fn of(problem: &Horizon, ipm: &Ipm) -> Self {
         let scaled = &ipm.scaled;
-        let (mut free, mut ramped) = (scaled.free.iter(), scaled.ramped.iter());
-        let limits = &problem.parts().carbon;
-        let capped = [&limits.operating, &limits.whole].map(|limit| limit.horizon.is_some());
+        let parts = problem.parts();
+        let free = |number: usize| {
+            let (pack, lane) = (&scaled.free[number / WIDTH], number % WIDTH);
+            pack.cells.iter().map(|cell| cell.power.x.0[lane]).collect::<Vec<f64>>()
+        };
         let mut point = Self {
-            price: ipm.multipliers.price.clone(),
-            reserve: ipm.multipliers.reserve.clone(),
-            carbon: std::array::from_fn(|at| Carbon {
-                horizon: if capped[at] { ipm.multipliers.carbon } else { 0.0 },
-                ..Carbon::default()
+            price: ipm.charges.price.clone(),
+            reserve: ipm.charges.reserve.clone(),
+            carbon: std::array::from_fn(|boundary| {
+                let (horizon, interval, excess) = scaled.rows.multipliers(boundary);
+                Carbon { horizon, interval, excess }
             }),
             peak: scaled.import.kappa(),
-            energy: scaled.stores.iter().map(|store| store.value.clone()).collect(),
-            charge: scaled.stores.iter().map(|store| store.charge.values().collect()).collect(),
-            discharge: scaled
-                .stores
-                .iter()
-                .map(|store| store.discharge.values().collect())
-                .collect(),
-            stored: scaled.stores.iter().map(|store| store.stored.values().collect()).collect(),
+            shift_value: ipm.charges.shift.clone(),
             ..Self::default()
         };
-        for generator in &problem.parts().generators {
+        let (mut without, mut with) = (0, 0);
+        for generator in &parts.generators {
             if generator.ramp.is_some() {
-                let block = ramped.next().expect("one block per generator with a ramp");
-                point.generators.push(block.power.values().collect());
-                let multipliers = (0..problem.intervals()).map(|t| block.ramp_multiplier(t));
-                point.ramp.push(multipliers.collect());
+                let (pack, lane) = (&scaled.ramped[with / WIDTH], with % WIDTH);
+                point.generators.push(pack.power(lane).collect());
+                point.ramp.push(pack.ramp(lane).collect());
+                with += 1;
             } else {
-                let block = free.next().expect("one block per generator without");
-                point.generators.push(block.power.values().collect());
+                point.generators.push(free(without));
                 point.ramp.push(Vec::new());
+                without += 1;
             }
         }
-        for _ in &problem.parts().tiers {
-            let block = free.next().expect("one block per tier");
-            point.shed.push(block.power.values().collect());
+        for number in 0..parts.storages.len() {
+            let [charge, discharge, stored, value] =
+                scaled.stores[number / WIDTH].lane(number % WIDTH);
+            point.charge.push(charge);
+            point.discharge.push(discharge);
+            point.stored.push(stored);
+            point.energy.push(value);
         }
+        point.shed = (0..parts.tiers.len()).map(|tier| free(without + tier)).collect();
+        point.shift = (0..parts.shiftable.len())
+            .map(|load| {
+                let (pack, lane) = (&scaled.shift[load / WIDTH], load % WIDTH);
+                pack.cells.iter().map(|cell| cell.power.x.0[lane]).collect()
+            })
+            .collect();
         point
     }
 

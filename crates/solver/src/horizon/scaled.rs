@@ -1,12 +1,16 @@
 //! From whole quanta to floating point: kW, currency per MWh, stored energy in kW times intervals.
 
 use super::{
-    blocks::{Free, Ramped},
+    blocks::{BOUNDARIES, Free, FreeSpec},
     boxed::Boxed,
     import::Import,
-    store::{Store, StoreData},
+    lanes::WIDTH,
+    ramped::{Ramped, RampedSpec},
+    rows::{CapSpec, Rows},
+    shift::{Shift, ShiftSpec},
+    store::{Store, StoreSpec},
 };
-use gridaccord_dispatch::horizon::{Boundary, Generator, Horizon, Storage};
+use gridaccord_dispatch::horizon::{Boundary, Generator, Horizon, ShiftableLoad, Storage};
 use gridaccord_model::{CarbonMg, Price, Watts};
 
 /// Half-pico-currency per Wh in one currency per MWh.
@@ -37,12 +41,13 @@ pub(super) struct Scaled {
     pub(super) demand: Vec<f64>,
     /// Most that reserve providers may supply.
     pub(super) ceiling: Vec<f64>,
-    /// Cap on carbon in kg per hour-equivalent of an interval; `None` without.
-    pub(super) carbon_cap: Option<f64>,
     pub(super) free: Vec<Free>,
     pub(super) ramped: Vec<Ramped>,
     pub(super) stores: Vec<Store>,
+    pub(super) shift: Vec<Shift>,
+    pub(super) loads: usize,
     pub(super) import: Import,
+    pub(super) rows: Rows,
     pub(super) is_quadratic: bool,
 }
 
@@ -70,71 +75,131 @@ pub(super) fn central(slope: f64, curvature: f64, lo: f64, hi: f64, mu: f64) -> 
 impl Scaled {
     pub(super) fn new(problem: &Horizon, prices: &[f64], mu: f64) -> Self {
         let parts = problem.parts();
-        let tie = &parts.tie;
-        let started = |slope: &dyn Fn(usize) -> f64, curvature: f64, lo: Vec<f64>, hi: Vec<f64>| {
-            let x: Vec<f64> = (0..lo.len())
-                .map(|t| {
-                    central(slope(t) - prices[t] + curvature * lo[t], curvature, lo[t], hi[t], mu)
-                })
-                .collect();
-            Boxed::new(&x, &lo, &hi, mu)
-        };
-        let cap = cap(problem);
-        let boundary = cap.map_or(Boundary::Operating, |(boundary, _)| boundary);
+        let size = prices.len();
+        let mean = prices.iter().sum::<f64>() / size as f64;
         let (mut free, mut ramped) = (Vec::new(), Vec::new());
         for generator in &parts.generators {
-            let (quadratic, linear) = costs(generator);
-            let carbon =
-                intensity(boundary, generator.carbon_mg_per_kwh, generator.embodied_mg_per_kwh);
-            let (lo, hi) = (powers(&generator.power_min), powers(&generator.power_max));
             if generator.ramp.is_some() {
-                ramped.push(ramped_block(generator, (lo, hi), carbon, mu));
+                ramped.push(ramped_spec(problem, generator));
             } else {
-                let power = started(&|_| linear, quadratic, lo, hi);
-                free.push(Free::new(power, quadratic, vec![linear; prices.len()], carbon));
+                free.push(free_spec(problem, generator, prices, mu));
             }
         }
-        for tier in &parts.tiers {
-            let value = price(tier.value);
+        free.extend(parts.tiers.iter().map(|tier| {
+            let linear = vec![price(tier.value); size];
             let hi = powers(&tier.power);
-            let power = started(&|_| value, 0.0, vec![0.0; hi.len()], hi);
-            free.push(Free::new(power, 0.0, vec![value; prices.len()], 0.0));
-        }
+            started(prices, mu, FreeSpec { linear, hi, ..flat(size) })
+        }));
+        let tie = &parts.tie;
         let feed_in: Vec<f64> = tie.feed_in.iter().map(|feed_in| price(*feed_in)).collect();
-        let least: Vec<f64> = powers(&tie.export_max).iter().map(|power| -power).collect();
-        let power = started(&|t| feed_in[t], 0.0, least, vec![0.0; prices.len()]);
-        free.push(Free::new(power, 0.0, feed_in, 0.0));
-        let tariff: Vec<f64> = tie.tariff.iter().map(|tariff| price(*tariff)).collect();
-        let carbon = (0..prices.len())
-            .map(|t| intensity(boundary, tie.carbon_mg_per_kwh[t], tie.embodied_mg_per_kwh[t]))
-            .collect();
-        let power = started(&|t| tariff[t], 0.0, vec![0.0; prices.len()], powers(&tie.import_max));
-        let mut import = Import::new(power, tariff, carbon);
-        if tie.demand_charge > 0 {
-            let charge = tie.demand_charge as f64 * 3.6 / f64::from(parts.duration_s);
-            import = import.with_peak(charge, tie.peak_before.0 as f64 / POWER_UNIT, mu);
-        }
-        let hours = f64::from(parts.duration_s) / 3_600.0;
-        let ceiling = (0..prices.len()).map(|t| {
+        let least = powers(&tie.export_max).into_iter().map(|power| -power).collect();
+        free.push(started(prices, mu, FreeSpec { linear: feed_in, lo: least, ..flat(size) }));
+        let stores: Vec<StoreSpec> =
+            parts.storages.iter().map(|storage| store_spec(problem, storage)).collect();
+        let loads: Vec<ShiftSpec> = parts.shiftable.iter().map(shift_spec).collect();
+        let caps = Boundary::ALL.map(|boundary| cap_spec(problem, boundary));
+        let energies: Vec<f64> = loads.iter().map(|load| load.sum).collect();
+        let ceiling = (0..size).map(|t| {
             let ceiling = problem.reserve_ceiling(t).0 as f64 / POWER_UNIT;
             ceiling - MARGIN * ceiling.abs()
         });
-        let mean = prices.iter().sum::<f64>() / prices.len() as f64;
         Self {
             demand: powers(&parts.demand),
             ceiling: ceiling.collect(),
-            carbon_cap: cap.map(|(_, cap)| cap.0 as f64 / CARBON_UNIT / hours * (1.0 - MARGIN)),
-            free,
-            ramped,
-            stores: parts
-                .storages
-                .iter()
-                .map(|storage| store_block(problem, storage, mean, mu))
+            free: free.chunks(WIDTH).map(|specs| Free::new(specs, size, mu)).collect(),
+            ramped: ramped.chunks(WIDTH).map(|specs| Ramped::new(specs, size, mu)).collect(),
+            stores: stores.chunks(WIDTH).map(|specs| Store::new(specs, size, mean, mu)).collect(),
+            shift: loads
+                .chunks(WIDTH)
+                .enumerate()
+                .map(|(pack, specs)| Shift::new(pack * WIDTH, specs, size, mu))
                 .collect(),
-            import,
+            loads: loads.len(),
+            import: import(problem, prices, mu),
+            rows: Rows::new(&caps, &energies, mean, mu),
             is_quadratic: parts.generators.iter().any(|generator| generator.quadratic > 0),
         }
     }
+}
+
+/// Nothing, at no cost.
+fn flat(size: usize) -> FreeSpec {
+    let zero = vec![0.0; size];
+    FreeSpec {
+        x: Vec::new(),
+        lo: zero.clone(),
+        hi: zero.clone(),
+        linear: zero,
+        quadratic: 0.0,
+        carbon: [0.0; BOUNDARIES],
+    }
+}
+
+/// Starts on the central path around the prices.
+fn started(prices: &[f64], mu: f64, mut spec: FreeSpec) -> FreeSpec {
+    let at = |t: usize| {
+        let (lo, hi, curvature) = (spec.lo[t], spec.hi[t], spec.quadratic);
+        central(spec.linear[t] - prices[t] + curvature * lo, curvature, lo, hi, mu)
+    };
+    spec.x = (0..prices.len()).map(at).collect();
+    spec
+}
+
+fn free_spec(problem: &Horizon, generator: &Generator, prices: &[f64], mu: f64) -> FreeSpec {
+    let (quadratic, linear) = costs(generator);
+    let spec = FreeSpec {
+        x: Vec::new(),
+        lo: powers(&generator.power_min),
+        hi: powers(&generator.power_max),
+        linear: vec![linear; prices.len()],
+        quadratic,
+        carbon: capped(problem, generator.carbon_mg_per_kwh, generator.embodied_mg_per_kwh),
+    };
+    started(prices, mu, spec)
+}
+
+fn import(problem: &Horizon, prices: &[f64], mu: f64) -> Import {
+    let parts = problem.parts();
+    let tie = &parts.tie;
+    let linear: Vec<f64> = tie.tariff.iter().map(|tariff| price(*tariff)).collect();
+    let spec = FreeSpec { linear, hi: powers(&tie.import_max), ..flat(prices.len()) };
+    let FreeSpec { x, lo, hi, linear, .. } = started(prices, mu, spec);
+    let mut carbon = [Vec::new(), Vec::new()];
+    for (operating, embodied) in tie.carbon_mg_per_kwh.iter().zip(&tie.embodied_mg_per_kwh) {
+        let own = capped(problem, *operating, *embodied);
+        carbon.iter_mut().zip(own).for_each(|(list, carbon)| list.push(carbon));
+    }
+    let import = Import::new(Boxed::new(&x, &lo, &hi, mu), linear, carbon);
+    if tie.demand_charge == 0 {
+        return import;
+    }
+    let charge = tie.demand_charge as f64 * 3.6 / f64::from(parts.duration_s);
+    import.with_peak(charge, tie.peak_before.0 as f64 / POWER_UNIT, mu)
+}
+
+/// Carbon within each boundary that has a cap, kg/kWh.
+fn capped(problem: &Horizon, operating: i64, embodied: i64) -> [f64; BOUNDARIES] {
+    Boundary::ALL.map(|boundary| {
+        let limit = problem.parts().carbon.within(boundary);
+        let is_capped = limit.horizon.is_some() || !limit.interval.is_empty();
+        if is_capped { intensity(boundary, operating, embodied) } else { 0.0 }
+    })
+}
+
+fn cap_spec(problem: &Horizon, boundary: Boundary) -> CapSpec {
+    let limit = problem.parts().carbon.within(boundary);
+    let unit = CARBON_UNIT * f64::from(problem.parts().duration_s) / 3_600.0;
+    let mass = |mass: CarbonMg| mass.0 as f64 / unit * (1.0 - MARGIN);
+    CapSpec {
+        horizon: limit.horizon.map(mass),
+        interval: limit.interval.iter().map(|cap| mass(*cap)).collect(),
+        excess_interval: limit.excess_interval.0 as f64 / unit,
+        excess_horizon: mass(limit.excess_horizon),
+    }
+}
+
+fn shift_spec(load: &ShiftableLoad) -> ShiftSpec {
+    ShiftSpec { hi: powers(&load.power_max), sum: load.power_sum.0 as f64 / POWER_UNIT }
 }
 
 /// Quadratic and linear cost.
@@ -147,72 +212,51 @@ pub(super) fn intensity(boundary: Boundary, operating: i64, embodied: i64) -> f6
     boundary.carbon(operating, embodied) as f64 / CARBON_UNIT
 }
 
-/// Whether the structured interior point knows all constraints: at most one cap on carbon, over the horizon and of
-/// nothing that storages emit, no shiftable loads and no N−1.
+/// Whether the structured interior point knows all constraints: no N−1, caps on each interval's carbon within one
+/// boundary at most, and of nothing that storages emit.
 pub(super) fn fits(problem: &Horizon) -> bool {
     let parts = problem.parts();
     let limits = [&parts.carbon.operating, &parts.carbon.whole];
     let stored = parts.storages.iter().any(|storage| storage.embodied_mg_per_kwh > 0);
-    parts.shiftable.is_empty()
-        && parts.contingency.is_none()
-        && limits.iter().all(|limit| limit.interval.is_empty())
-        && limits.iter().filter(|limit| limit.horizon.is_some()).count() <= 1
-        && !(stored && parts.carbon.whole.horizon.is_some())
-}
-
-/// The first cap over the horizon.
-fn cap(problem: &Horizon) -> Option<(Boundary, CarbonMg)> {
-    let limits = &problem.parts().carbon;
-    Boundary::ALL
-        .into_iter()
-        .find_map(|boundary| limits.within(boundary).horizon.map(|cap| (boundary, cap)))
+    parts.contingency.is_none()
+        && limits.iter().filter(|limit| !limit.interval.is_empty()).count() <= 1
+        && !(stored && !parts.carbon.whole.interval.is_empty())
 }
 
 /// Starts at the power before the horizon: then no ramp is near its limit.
-fn ramped_block(
-    generator: &Generator,
-    (lo, hi): (Vec<f64>, Vec<f64>),
-    carbon: f64,
-    mu: f64,
-) -> Ramped {
+fn ramped_spec(problem: &Horizon, generator: &Generator) -> RampedSpec {
     let (quadratic, linear) = costs(generator);
     let ramp = generator.ramp.expect("only generators with a ramp come here");
     let initial = ramp.initial.0 as f64 / POWER_UNIT;
+    let (lo, hi) = (powers(&generator.power_min), powers(&generator.power_max));
     let inside =
         |(lo, hi): (&f64, &f64)| initial.clamp(lo + 0.02 * (hi - lo), hi - 0.02 * (hi - lo));
-    let x: Vec<f64> = lo.iter().zip(&hi).map(inside).collect();
-    let power = Boxed::new(&x, &lo, &hi, mu);
-    let size = x.len();
-    let (down, up) = (ramp.down.0 as f64 / POWER_UNIT, ramp.up.0 as f64 / POWER_UNIT);
-    let change = Boxed::new(&vec![0.0; size], &vec![-down; size], &vec![up; size], mu);
-    Ramped::new(power, change, (quadratic, linear), carbon, initial)
+    RampedSpec {
+        x: lo.iter().zip(&hi).map(inside).collect(),
+        lo,
+        hi,
+        quadratic,
+        linear,
+        carbon: capped(problem, generator.carbon_mg_per_kwh, generator.embodied_mg_per_kwh),
+        initial,
+        down: ramp.down.0 as f64 / POWER_UNIT,
+        up: ramp.up.0 as f64 / POWER_UNIT,
+    }
 }
 
-fn store_block(problem: &Horizon, storage: &Storage, value: f64, mu: f64) -> Store {
-    let size = problem.intervals();
+fn store_spec(problem: &Horizon, storage: &Storage) -> StoreSpec {
     let unit = energy_unit(problem);
     let ppb = |part: i64| part as f64 * 1e-9;
-    let flat = |most: f64, start: f64| {
-        Boxed::new(&vec![start * most; size], &vec![0.0; size], &vec![most; size], mu)
-    };
-    let capacity = storage.capacity_uwh as f64 / unit;
-    let mut least = vec![0.0; size];
-    if let Some(last) = least.last_mut() {
-        *last = storage.final_min_uwh as f64 / unit;
-    }
-    let stored = Boxed::new(&vec![0.5 * capacity; size], &least, &vec![capacity; size], mu);
-    let data = StoreData {
+    StoreSpec {
+        charge_max: storage.charge_max.0 as f64 / POWER_UNIT,
+        discharge_max: storage.discharge_max.0 as f64 / POWER_UNIT,
+        capacity: storage.capacity_uwh as f64 / unit,
+        last: storage.final_min_uwh as f64 / unit,
         charge: ppb(storage.charge_ppb),
         discharge: ppb(storage.discharge_ppb),
         keep: 1.0 - ppb(storage.loss_ppb),
         initial: storage.initial_uwh as f64 / unit,
         wear: storage.wear as f64 * 1e-6,
-    };
-    Store::new(
-        flat(storage.charge_max.0 as f64 / POWER_UNIT, 0.3),
-        flat(storage.discharge_max.0 as f64 / POWER_UNIT, 0.3),
-        stored,
-        value,
-        data,
-    )
+        carbon: capped(problem, 0, storage.embodied_mg_per_kwh),
+    }
 }

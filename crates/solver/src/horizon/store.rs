@@ -1,177 +1,392 @@
-//! A storage's block: eliminating flows and stored energy leaves a tridiagonal system in the value of energy.
+//! Storages, eight at a time: eliminating flows and stored energy leaves a tridiagonal system in the value of energy.
 
 use super::{
-    blocks::{Block, Multipliers, Reaction, Sums},
-    boxed::{Boxed, Gap, Limits, Target},
-    linear::Tridiagonal,
+    blocks::{BOUNDARIES, Charges, Measured, Reaction, Sums, Work, emits, gather, pairs},
+    cell::{Barrier, Cell, Reach, Taken, Target},
+    lanes::Lanes,
+    linear::{Elimination, Pivot},
 };
 
-/// What a storage is made of, energy in kW times intervals.
+/// One of each of a storage's three variables.
+#[derive(Clone, Copy, Debug, Default)]
+struct Flows<V> {
+    charge: V,
+    discharge: V,
+    stored: V,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct StoreCell {
+    at: Flows<Cell>,
+    predicted: Flows<Lanes>,
+    /// π, value of stored energy, and its step.
+    value: Lanes,
+    value_step: Lanes,
+}
+
+/// Up to eight storages.
+#[derive(Clone, Debug)]
+pub(super) struct Store {
+    cells: Vec<StoreCell>,
+    system: Vec<Pivot>,
+    most: Flows<Lanes>,
+    /// Least stored at the end.
+    last: Lanes,
+    /// η, δ, what is kept over an interval.
+    charge: Lanes,
+    discharge: Lanes,
+    keep: Lanes,
+    initial: Lanes,
+    wear: Lanes,
+    /// Of what is discharged.
+    carbon: [Lanes; BOUNDARIES],
+    emits: [bool; BOUNDARIES],
+    used: Lanes,
+}
+
+/// One storage, energy in kW times intervals.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct StoreData {
+pub(super) struct StoreSpec {
+    pub(super) charge_max: f64,
+    pub(super) discharge_max: f64,
+    pub(super) capacity: f64,
+    pub(super) last: f64,
     pub(super) charge: f64,
     pub(super) discharge: f64,
     pub(super) keep: f64,
     pub(super) initial: f64,
     pub(super) wear: f64,
+    pub(super) carbon: [f64; BOUNDARIES],
 }
 
-/// Reciprocal curvatures of a storage's three variables.
-#[derive(Clone, Copy, Debug, Default)]
-struct Yielding {
-    charge: f64,
-    discharge: f64,
-    held: f64,
-}
-
-/// A storage: charging, discharging and stored energy, and the multiplier that joins them.
-#[derive(Clone, Debug)]
-pub(super) struct Store {
-    pub(super) charge: Boxed,
-    pub(super) discharge: Boxed,
-    pub(super) stored: Boxed,
-    /// π, value of stored energy.
-    pub(super) value: Vec<f64>,
-    data: StoreData,
-    value_step: Vec<f64>,
-    system: Tridiagonal,
-    /// Supply per value.
-    supply_value: Vec<f64>,
-    yielding: Vec<Yielding>,
-    scratch: Vec<f64>,
+/// Barriers of a cell and steps at given multipliers, the value of energy at rest.
+struct Answer {
+    barriers: Flows<Barrier>,
+    steps: Flows<Lanes>,
+    /// How far stored energy is from what flows say.
+    slack: Lanes,
 }
 
 impl Store {
-    pub(super) fn new(
-        charge: Boxed,
-        discharge: Boxed,
-        stored: Boxed,
-        value: f64,
-        data: StoreData,
-    ) -> Self {
-        let size = charge.0.len();
-        let zero = vec![0.0; size];
+    pub(super) fn new(specs: &[StoreSpec], size: usize, value: f64, mu: f64) -> Self {
+        let most = Flows {
+            charge: gather(specs, |spec| spec.charge_max),
+            discharge: gather(specs, |spec| spec.discharge_max),
+            stored: gather(specs, |spec| spec.capacity),
+        };
+        let last = gather(specs, |spec| spec.last);
+        let zero = Lanes::ZERO;
+        let cells = (0..size).map(|t| {
+            let least = if t + 1 == size { last } else { zero };
+            let at = Flows {
+                charge: Cell::start(most.charge * 0.3, zero, most.charge, mu),
+                discharge: Cell::start(most.discharge * 0.3, zero, most.discharge, mu),
+                stored: Cell::start(most.stored * 0.5, least, most.stored, mu),
+            };
+            StoreCell { at, value: Lanes::splat(value), ..StoreCell::default() }
+        });
+        let carbon = std::array::from_fn(|boundary| gather(specs, |spec| spec.carbon[boundary]));
         Self {
-            charge,
-            discharge,
-            stored,
-            value: vec![value; size],
-            data,
-            value_step: zero.clone(),
-            system: Tridiagonal::new(size),
-            supply_value: zero.clone(),
-            yielding: vec![Yielding::default(); size],
-            scratch: zero,
+            cells: cells.collect(),
+            system: vec![Pivot::default(); size],
+            most,
+            last,
+            charge: gather(specs, |spec| spec.charge),
+            discharge: gather(specs, |spec| spec.discharge),
+            keep: gather(specs, |spec| spec.keep),
+            initial: gather(specs, |spec| spec.initial),
+            wear: gather(specs, |spec| spec.wear),
+            carbon,
+            emits: emits(&carbon),
+            used: gather(specs, |_| 1.0),
         }
     }
 
-    /// How far stored energy is from what flows say.
-    fn slack(&self, t: usize) -> f64 {
-        let before = if t > 0 { self.stored.0[t - 1].x } else { self.data.initial };
-        self.stored.0[t].x - self.data.keep * before - self.data.charge * self.charge.0[t].x
-            + self.data.discharge * self.discharge.0[t].x
-    }
-}
-
-impl Block for Store {
-    fn tally(&self, sums: &mut Sums) -> f64 {
-        let mut cost = 0.0;
-        for (t, (charge, discharge)) in
-            self.charge.values().zip(self.discharge.values()).enumerate()
-        {
-            sums.supply[t] += discharge - charge;
-            sums.reserved[t] += discharge - charge;
-            cost += self.data.wear * discharge;
+    pub(super) fn pairs(&self) -> usize {
+        let Flows { charge, discharge, stored } = self.most;
+        let all = pairs(Lanes::ZERO, charge) + pairs(Lanes::ZERO, discharge);
+        let inner = pairs(Lanes::ZERO, stored);
+        let size = self.cells.len();
+        if size == 0 {
+            return 0;
         }
-        cost
+        size * all + (size - 1) * inner + pairs(self.last, stored)
     }
 
-    fn factor(&mut self, reaction: &mut Reaction) {
-        let StoreData { charge: eta, discharge: delta, keep, .. } = self.data;
-        let mut held_before = 0.0;
-        for t in 0..self.value.len() {
-            let charge = 1.0 / self.charge.0[t].curvature();
-            let discharge = 1.0 / self.discharge.0[t].curvature();
-            let held = 1.0 / self.stored.0[t].curvature();
-            self.yielding[t] = Yielding { charge, discharge, held };
-            self.system.diagonal[t] =
+    /// Charging, discharging, stored energy and its value, by interval.
+    pub(super) fn lane(&self, lane: usize) -> [Vec<f64>; 4] {
+        let list = |of: fn(&StoreCell) -> Lanes| {
+            self.cells.iter().map(|cell| of(cell).0[lane]).collect::<Vec<f64>>()
+        };
+        [
+            list(|cell| cell.at.charge.x),
+            list(|cell| cell.at.discharge.x),
+            list(|cell| cell.at.stored.x),
+            list(|cell| cell.value),
+        ]
+    }
+
+    #[inline(always)]
+    fn least(&self, t: usize) -> Lanes {
+        if t + 1 == self.cells.len() { self.last } else { Lanes::ZERO }
+    }
+
+    /// Value of energy after the next interval, and its step.
+    #[inline(always)]
+    fn next(&self, t: usize) -> (Lanes, Lanes) {
+        self.cells
+            .get(t + 1)
+            .map_or((Lanes::ZERO, Lanes::ZERO), |cell| (cell.value, cell.value_step))
+    }
+
+    #[inline(always)]
+    fn barriers(&self, at: &Flows<Cell>, t: usize) -> Flows<Barrier> {
+        Flows {
+            charge: at.charge.barrier(Lanes::ZERO, self.most.charge),
+            discharge: at.discharge.barrier(Lanes::ZERO, self.most.discharge),
+            stored: at.stored.barrier(self.least(t), self.most.stored),
+        }
+    }
+
+    /// Steps at the given multipliers and values of energy.
+    #[inline(always)]
+    fn steps(
+        &self,
+        (cell, barriers): (&StoreCell, &Flows<Barrier>),
+        charges: &Charges,
+        t: usize,
+        target: Option<Target>,
+        (value, next): (Lanes, Lanes),
+    ) -> Flows<Lanes> {
+        let net = charges.price[t] - charges.reserve[t];
+        let emission = charges.emission(self.emits, &self.carbon, t);
+        let mut pulls = Flows {
+            charge: self.charge * value - net,
+            discharge: Lanes::splat(net) - self.wear - emission - self.discharge * value,
+            stored: self.keep * next - value,
+        };
+        if let Some(target) = target {
+            let StoreCell { at, predicted, .. } = cell;
+            pulls.charge += at.charge.pull(&barriers.charge, target, predicted.charge);
+            pulls.discharge += at.discharge.pull(&barriers.discharge, target, predicted.discharge);
+            pulls.stored += at.stored.pull(&barriers.stored, target, predicted.stored);
+        }
+        Flows {
+            charge: pulls.charge / barriers.charge.curvature,
+            discharge: pulls.discharge / barriers.discharge.curvature,
+            stored: pulls.stored / barriers.stored.curvature,
+        }
+    }
+
+    #[inline(always)]
+    fn answer(&self, t: usize, charges: &Charges, target: Option<Target>, before: Lanes) -> Answer {
+        let cell = &self.cells[t];
+        let barriers = self.barriers(&cell.at, t);
+        let values = (cell.value, self.next(t).0);
+        let steps = self.steps((cell, &barriers), charges, t, target, values);
+        let slack = cell.at.stored.x - self.keep * before - self.charge * cell.at.charge.x
+            + self.discharge * cell.at.discharge.x;
+        Answer { barriers, steps, slack }
+    }
+
+    #[inline(always)]
+    fn take(&mut self, aim: &Charges, taken: &Taken) -> Lanes {
+        let zero = Lanes::ZERO;
+        let mut gap = zero;
+        for t in 0..self.cells.len() {
+            let mut cell = self.cells[t];
+            let barriers = self.barriers(&cell.at, t);
+            let next = self.next(t);
+            let values = (cell.value + cell.value_step, next.0 + next.1);
+            let step = self.steps((&cell, &barriers), aim, t, Some(taken.target), values);
+            let Flows { charge, discharge, stored } = &mut cell.at;
+            charge.advance(&barriers.charge, taken, cell.predicted.charge, step.charge);
+            discharge.advance(&barriers.discharge, taken, cell.predicted.discharge, step.discharge);
+            stored.advance(&barriers.stored, taken, cell.predicted.stored, step.stored);
+            cell.value += cell.value_step * taken.dual;
+            gap += charge.gap(zero, self.most.charge)
+                + discharge.gap(zero, self.most.discharge)
+                + stored.gap(self.least(t), self.most.stored);
+            self.cells[t] = cell;
+        }
+        gap
+    }
+
+    /// Takes the step, measures, factors and answers multipliers as they are.
+    #[inline(always)]
+    pub(super) fn advance(
+        &mut self,
+        (aim, now): (&Charges, &Charges),
+        taken: &Taken,
+        (sums, change): (&mut Sums, &mut Sums),
+        reaction: &mut Reaction,
+        work: &mut Work,
+    ) -> Measured {
+        let mut measured = Measured { gap: self.take(aim, taken), ..Measured::default() };
+        let Work { right, ones, base, scale, inverses } = work;
+        let (eta, delta, keep) = (self.charge, self.discharge, self.keep);
+        let one = Lanes::splat(1.0);
+        let zero = Lanes::ZERO;
+        let carbon = self.carbon[0].larger(self.carbon[1]);
+        let mut elimination = Elimination::default();
+        let (mut before, mut held_before, mut held_step) = (self.initial, zero, zero);
+        for t in 0..self.cells.len() {
+            let Answer { barriers, steps, slack } = self.answer(t, now, None, before);
+            let at = &self.cells[t].at;
+            let net = at.discharge.x - at.charge.x;
+            sums.memory[t] += net;
+            sums.emit(self.emits, &self.carbon, t, at.discharge.x);
+            measured.cost += self.wear * at.discharge.x;
+            let charge = one / barriers.charge.curvature;
+            let discharge = one / barriers.discharge.curvature;
+            let held = one / barriers.stored.curvature;
+            let diagonal =
                 eta * eta * charge + delta * delta * discharge + held + keep * keep * held_before;
-            self.system.off[t] = -keep * held;
-            self.supply_value[t] = eta * charge + delta * discharge;
-            reaction.matrix.add_diagonal(t, charge + discharge);
+            let off = -(keep * held);
+            let (pivot, earlier) = elimination.pivot(diagonal, off);
+            self.system[t] = pivot;
+            inverses.diagonal[t] = diagonal;
+            inverses.off[t] = off;
+            scale[t] = eta * charge + delta * discharge;
+            reaction.matrix.add_diagonal(t, ((charge + discharge) * self.used).sum());
+            base[t] = steps.discharge - steps.charge;
+            let (right_before, ones_before) =
+                if t > 0 { (right[t - 1], ones[t - 1]) } else { (zero, zero) };
+            right[t] = slack + steps.stored - keep * held_step - eta * steps.charge
+                + delta * steps.discharge
+                - earlier * right_before;
+            if self.emits != [false; BOUNDARIES] {
+                // What less of a carbon multiplier discharges, the value of energy at rest.
+                let step = discharge * carbon;
+                ones[t] = delta * step - earlier * ones_before;
+                change.emit(self.emits, &self.carbon, t, steps.discharge);
+                for boundary in 0..BOUNDARIES {
+                    if self.emits[boundary] {
+                        reaction.supply_carbon[boundary][t] += step;
+                        reaction.reserved_carbon[boundary][t] += step;
+                        reaction.carbon[2 * boundary] += step * carbon;
+                    }
+                }
+            }
             held_before = held;
+            held_step = steps.stored;
+            before = at.stored.x;
         }
-        self.system.factor();
-        reaction.matrix.add_inverse(&self.system, Some(&self.supply_value), -1.0);
+        let (mut after, mut one_after) = (zero, zero);
+        for t in (0..self.cells.len()).rev() {
+            let pivot = self.system[t];
+            after = right[t] * pivot.inverse - pivot.ratio * after;
+            change.memory[t] += base[t] - scale[t] * after;
+            if self.emits != [false; BOUNDARIES] {
+                one_after = ones[t] * pivot.inverse - pivot.ratio * one_after;
+                let discharge = delta / self.barriers(&self.cells[t].at, t).discharge.curvature;
+                for boundary in 0..BOUNDARIES {
+                    if self.emits[boundary] {
+                        change.carbon[boundary][t] -= carbon * discharge * after;
+                        reaction.supply_carbon[boundary][t] -= scale[t] * one_after;
+                        reaction.reserved_carbon[boundary][t] -= scale[t] * one_after;
+                        reaction.carbon[2 * boundary] -= carbon * discharge * one_after;
+                    }
+                }
+            }
+        }
+        inverses.invert(&self.system, Some(scale), -self.used);
+        reaction.matrix.add(inverses);
+        measured
     }
 
-    fn respond(&mut self, multipliers: &Multipliers, target: Target, sums: &mut Sums) {
-        let StoreData { charge: eta, discharge: delta, keep, wear, .. } = self.data;
-        let size = self.value.len();
-        let mut held_before = 0.0;
-        for t in 0..size {
-            let yielding = self.yielding[t];
-            let (value, net) = (self.value[t], multipliers.price[t] - multipliers.reserve[t]);
-            let next = if t + 1 < size { self.value[t + 1] } else { 0.0 };
-            let charge = (self.charge.0[t].pull(target) - net + eta * value) * yielding.charge;
-            let discharge = (self.discharge.0[t].pull(target) - wear + net - delta * value)
-                * yielding.discharge;
-            let held = (self.stored.0[t].pull(target) - value + keep * next) * yielding.held;
-            self.charge.0[t].dx = charge;
-            self.discharge.0[t].dx = discharge;
-            self.stored.0[t].dx = held;
-            self.value_step[t] =
-                self.slack(t) + held - keep * held_before - eta * charge + delta * discharge;
-            held_before = held;
+    /// Steps of the value of energy at the given multipliers, left in `work.right`.
+    #[inline(always)]
+    fn solve(&self, charges: &Charges, target: Option<Target>, work: &mut Work) {
+        let zero = Lanes::ZERO;
+        let Work { right, base, scale, .. } = work;
+        let (mut before, mut held_step) = (self.initial, zero);
+        let (mut earlier, mut value) = (zero, zero);
+        for t in 0..self.cells.len() {
+            let Answer { barriers, steps, slack } = self.answer(t, charges, target, before);
+            value = slack + steps.stored - self.keep * held_step - self.charge * steps.charge
+                + self.discharge * steps.discharge
+                - earlier * value;
+            right[t] = value;
+            earlier = self.system[t].ratio;
+            base[t] = steps.discharge - steps.charge;
+            scale[t] = self.charge / barriers.charge.curvature
+                + self.discharge / barriers.discharge.curvature;
+            held_step = steps.stored;
+            before = self.cells[t].at.stored.x;
         }
-        self.system.solve(&mut self.value_step);
-        for t in 0..size {
-            let step = self.discharge.0[t].dx
-                - self.charge.0[t].dx
-                - self.supply_value[t] * self.value_step[t];
-            sums.supply[t] += step;
-            sums.reserved[t] += step;
+        let mut after = zero;
+        for (right, pivot) in right.iter_mut().zip(&self.system).rev() {
+            after = *right * pivot.inverse - pivot.ratio * after;
+            *right = after;
         }
     }
 
-    fn follow(&mut self, steps: &Multipliers) {
-        let StoreData { charge: eta, discharge: delta, keep, .. } = self.data;
-        let size = self.value.len();
-        for t in 0..size {
-            self.scratch[t] = self.supply_value[t] * (steps.price[t] - steps.reserve[t]);
-        }
-        self.system.solve(&mut self.scratch);
-        for t in 0..size {
-            self.value_step[t] += self.scratch[t];
-        }
-        for t in 0..size {
-            let yielding = self.yielding[t];
-            let (value, net) = (self.value_step[t], steps.price[t] - steps.reserve[t]);
-            let next = if t + 1 < size { self.value_step[t + 1] } else { 0.0 };
-            self.charge.0[t].dx += (eta * value - net) * yielding.charge;
-            self.discharge.0[t].dx += (net - delta * value) * yielding.discharge;
-            self.stored.0[t].dx += (keep * next - value) * yielding.held;
+    #[inline(always)]
+    pub(super) fn predict(&mut self, aim: &Charges, reach: &mut Reach, work: &mut Work) {
+        self.solve(aim, None, work);
+        for t in 0..self.cells.len() {
+            let mut cell = self.cells[t];
+            let barriers = self.barriers(&cell.at, t);
+            let next = work.right.get(t + 1).copied().unwrap_or_default();
+            let values = (cell.value + work.right[t], self.next(t).0 + next);
+            let step = self.steps((&cell, &barriers), aim, t, None, values);
+            cell.at.charge.predict(&barriers.charge, step.charge, reach);
+            cell.at.discharge.predict(&barriers.discharge, step.discharge, reach);
+            cell.at.stored.predict(&barriers.stored, step.stored, reach);
+            cell.predicted = step;
+            self.cells[t].predicted = cell.predicted;
         }
     }
 
-    fn steps(&mut self, target: Target, limits: &mut Limits) {
-        self.charge.steps(target, limits);
-        self.discharge.steps(target, limits);
-        self.stored.steps(target, limits);
+    #[inline(always)]
+    pub(super) fn respond(
+        &self,
+        now: &Charges,
+        target: Target,
+        change: &mut Sums,
+        work: &mut Work,
+    ) {
+        self.solve(now, Some(target), work);
+        for t in 0..self.cells.len() {
+            change.memory[t] += work.base[t] - work.scale[t] * work.right[t];
+            if self.emits != [false; BOUNDARIES] {
+                let cell = &self.cells[t];
+                let barriers = self.barriers(&cell.at, t);
+                let next = work.right.get(t + 1).copied().unwrap_or_default();
+                let values = (cell.value + work.right[t], self.next(t).0 + next);
+                let step = self.steps((cell, &barriers), now, t, Some(target), values);
+                change.emit(self.emits, &self.carbon, t, step.discharge);
+            }
+        }
     }
 
-    fn correct(&mut self, primal: f64, dual: f64, gap: &mut Gap) {
-        self.charge.correct(primal, dual, gap);
-        self.discharge.correct(primal, dual, gap);
-        self.stored.correct(primal, dual, gap);
-    }
-
-    fn advance(&mut self, primal: f64, dual: f64, gap: &mut Gap) {
-        self.charge.advance(primal, dual, gap);
-        self.discharge.advance(primal, dual, gap);
-        self.stored.advance(primal, dual, gap);
-        for (value, step) in self.value.iter_mut().zip(&self.value_step) {
-            *value += dual * step;
+    #[inline(always)]
+    pub(super) fn correct(
+        &mut self,
+        aim: &Charges,
+        target: Target,
+        reach: &mut Reach,
+        work: &mut Work,
+    ) {
+        self.solve(aim, Some(target), work);
+        for t in 0..self.cells.len() {
+            let cell = &self.cells[t];
+            let barriers = self.barriers(&cell.at, t);
+            let next = work.right.get(t + 1).copied().unwrap_or_default();
+            let values = (cell.value + work.right[t], self.next(t).0 + next);
+            let step = self.steps((cell, &barriers), aim, t, Some(target), values);
+            let (at, predicted) = (&cell.at, cell.predicted);
+            at.charge.reach(&barriers.charge, target, predicted.charge, step.charge, reach);
+            at.discharge.reach(
+                &barriers.discharge,
+                target,
+                predicted.discharge,
+                step.discharge,
+                reach,
+            );
+            at.stored.reach(&barriers.stored, target, predicted.stored, step.stored, reach);
+            self.cells[t].value_step = work.right[t];
         }
     }
 }

@@ -14,7 +14,7 @@ use super::{
         scaled::{POWER_UNIT, energy_unit, powers},
     },
     Model, Rank,
-    program::{Column, Row, Solved},
+    program::{Column, Row, Solved, TO_PROVE},
 };
 use gridaccord_dispatch::horizon::commitment::{Commitment, Plant, Reservoir};
 use gridaccord_model::Watts;
@@ -73,7 +73,7 @@ pub(in super::super) fn dispatch(
         }
     }
     let slack = add_slack(&mut model, problem, penalty);
-    let solved = model.program.solve()?;
+    let solved = model.program.solve(TO_PROVE)?;
     let running = plants.iter().map(|index| index.powers(&solved)).collect();
     let ramp = plants.iter().map(|index| index.multipliers(&solved)).collect();
     let on = on.iter().map(|on| on.iter().map(|is_on| f64::from(u8::from(*is_on))).collect());
@@ -164,7 +164,7 @@ pub(in super::super) fn solve(
         .map(|reservoir| add_reservoir(&mut model, problem, reservoir))
         .collect();
     let slack = add_slack(&mut model, problem, penalty);
-    let solved = model.program.solve()?;
+    let solved = model.program.solve(TO_PROVE)?;
     let x = |columns: &Vec<u32>| columns.iter().map(|at| solved.x[*at as usize]).collect();
     let on = plants.iter().map(|index| x(&index.on)).collect();
     let powers = plants.iter().map(|index| x(&index.power)).collect();

@@ -7,7 +7,10 @@ use super::super::{
     point::Point,
     scaled::{POWER_UNIT, energy_unit},
 };
-use super::{Model, Rank, program::Column};
+use super::{
+    Model, Rank,
+    program::{Column, TO_PROVE},
+};
 use gridaccord_dispatch::horizon::{Boundary, Horizon};
 
 /// Price of a relaxation, per kWh or what replaces one: power not served.
@@ -40,7 +43,7 @@ pub(in super::super) fn relax(problem: &Horizon, wear: f64) -> Option<(Point, Ve
     {
         model.program.columns[*column as usize].cost = wear;
     }
-    let solved = model.program.solve()?;
+    let solved = model.program.solve(TO_PROVE)?;
     let mut relaxations: Vec<Relaxation> = soft
         .into_iter()
         .filter(|(column, ..)| solved.x[*column as usize] > NOISE_KW)

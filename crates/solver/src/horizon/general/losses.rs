@@ -36,7 +36,7 @@ pub(super) fn add(model: &mut Model, problem: &Horizon, import: &[u32], margin: 
     let total: Vec<u32> = (0..problem.intervals())
         .map(|t| {
             let column = Column { hi: limits + 1.0, ..Column::default() };
-            let total = model.program.column(model.key(Rank::State, t), column);
+            let total = model.program.column(model.key(Rank::Coupling, t), column);
             let key = model.key(Rank::Coupling, t);
             let row = model.program.row(key, Row { is_equality: false, right: 0.0 });
             model.program.entry(row, total, 1.0);
@@ -104,12 +104,12 @@ fn add_source(
 ) -> Vec<u32> {
     let (mut responses, mut rows) = (Vec::new(), Vec::new());
     for (t, powers) in source.powers.iter().enumerate() {
-        let (local, link) = (model.key(Rank::Local, t), model.key(Rank::Link, t));
+        let (local, own) = (model.key(Rank::Local, t), model.key(Rank::Own, t));
         let loss = source.is_lost.then(|| {
             let shed = contingency.shed[t].0 as f64 / POWER_UNIT;
             // Whole watts of all sources move both sides a little.
             let right = shed - margin * (1.0 + source.limit[t]) - 1e3 * margin;
-            let row = model.program.row(link, Row { is_equality: false, right });
+            let row = model.program.row(own, Row { is_equality: false, right });
             model.program.entry(row, total[t], -1.0);
             powers.iter().for_each(|(column, sign)| model.program.entry(row, *column, *sign));
             row
@@ -124,7 +124,7 @@ fn add_source(
         if let Some(row) = loss {
             model.program.entry(row, response, 1.0);
         }
-        let room = model.program.row(link, Row { is_equality: false, right: source.limit[t] });
+        let room = model.program.row(own, Row { is_equality: false, right: source.limit[t] });
         model.program.entry(room, response, 1.0);
         powers.iter().for_each(|(column, sign)| model.program.entry(room, *column, *sign));
         responses.push(response);
@@ -148,7 +148,7 @@ fn add_hold(
         / f64::from(parts.duration_s);
     (0..problem.intervals())
         .map(|t| {
-            let key = model.key(Rank::Link, t);
+            let key = model.key(Rank::Own, t);
             let row = model.program.row(key, Row { is_equality: false, right: 0.0 });
             if let Some(response) = responses.get(t) {
                 model.program.entry(row, *response, factor);

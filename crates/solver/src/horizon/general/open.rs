@@ -10,7 +10,7 @@ use super::{
         scaled::{POWER_UNIT, energy_unit},
     },
     Model, Rank,
-    program::Column,
+    program::{Column, TO_ROUND},
 };
 use gridaccord_dispatch::horizon::Horizon;
 use gridaccord_model::Watts;
@@ -46,7 +46,7 @@ pub(in super::super) fn solve(
         let over = model.program.column(model.key(Rank::Local, 0), column);
         model.program.entry(row, over, -1.0);
     }
-    let solved = model.program.solve()?;
+    let solved = model.program.solve(TO_ROUND)?;
     let point = model.point(problem, &solved);
     Some((closed(problem, ends, &point)?, point, solved.converged))
 }

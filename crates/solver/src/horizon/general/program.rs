@@ -8,8 +8,6 @@ use super::sparse::Factor;
 
 /// Iterations before giving up.
 const ITERATIONS_MAX: usize = 80;
-/// Relative gap and infeasibility that are good enough.
-const TOLERANCE: f64 = 1e-8;
 /// Iterations without a better point after which nothing better is expected.
 const PATIENCE: usize = 8;
 /// Relative gap and infeasibility with which a stalled point is still worth rounding.
@@ -18,7 +16,21 @@ const NEARLY: f64 = 1e-5;
 const HELD: f64 = 1e20;
 /// Regularisation of both diagonals; refinement takes its effect out again.
 const REGULAR: f64 = 1e-9;
+/// What is left of a right side, at most, once its solution is refined enough.
+const REFINED: f64 = 1e-10;
 const TO_BOUNDARY: f64 = 0.995;
+
+/// Relative gap and infeasibility that are good enough.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tolerance {
+    pub(super) relative: f64,
+    pub(super) infeasibility: f64,
+}
+
+/// Of a dispatch, which is rounded to whole watts anyway.
+pub(super) const TO_ROUND: Tolerance = Tolerance { relative: 3e-7, infeasibility: 5e-7 };
+/// Of what proves something by itself.
+pub(super) const TO_PROVE: Tolerance = Tolerance { relative: 1e-8, infeasibility: 1e-8 };
 
 /// A variable.
 #[derive(Clone, Copy, Debug, Default)]
@@ -105,9 +117,9 @@ impl Program {
     }
 
     /// Solves; `None` where the system is too large to factor.
-    pub(super) fn solve(&self) -> Option<Solved> {
+    pub(super) fn solve(&self, tolerance: Tolerance) -> Option<Solved> {
         let mut factor = self.factor()?;
-        Some(Interior::new(self).run(&mut factor))
+        Some(Interior::new(self).run(&mut factor, tolerance))
     }
 }
 
@@ -149,6 +161,12 @@ struct Measure {
     mean: f64,
 }
 
+impl Measure {
+    fn is_within(&self, tolerance: Tolerance) -> bool {
+        self.relative <= tolerance.relative && self.infeasibility <= tolerance.infeasibility
+    }
+}
+
 impl<'a> Interior<'a> {
     fn new(program: &'a Program) -> Self {
         let x: Vec<f64> =
@@ -174,7 +192,7 @@ impl<'a> Interior<'a> {
         }
     }
 
-    fn run(mut self, factor: &mut Factor) -> Solved {
+    fn run(mut self, factor: &mut Factor, tolerance: Tolerance) -> Solved {
         let mut best: Option<(f64, Vec<f64>, Vec<f64>)> = None;
         let (mut iterations, mut improved) = (0, 0);
         for iteration in 0..ITERATIONS_MAX {
@@ -189,7 +207,7 @@ impl<'a> Interior<'a> {
                 improved = iteration;
             }
             let stalls = iteration > improved + PATIENCE;
-            if stalls || worst <= TOLERANCE || !self.iterate(factor, measure.mean) {
+            if stalls || measure.is_within(tolerance) || !self.iterate(factor, measure.mean) {
                 break;
             }
         }
@@ -346,6 +364,8 @@ impl<'a> Interior<'a> {
         let count = self.program.columns.len();
         let mut solution = right.to_vec();
         factor.solve(&mut solution);
+        let size = |values: &[f64]| values.iter().fold(0.0f64, |most, value| most.max(value.abs()));
+        let enough = REFINED * size(right);
         for _ in 0..3 {
             let (x, y) = solution.split_at(count);
             let pulls = self.program.transposed(y);
@@ -360,6 +380,9 @@ impl<'a> Interior<'a> {
                     right[at] - (curvature[at] - regular) * solution[at] - product
                 })
                 .collect();
+            if size(&rest) <= enough {
+                break;
+            }
             factor.solve(&mut rest);
             solution.iter_mut().zip(&rest).for_each(|(value, step)| *value += step);
         }
