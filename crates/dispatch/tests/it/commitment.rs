@@ -322,14 +322,14 @@ fn branches_must_leave_no_case_out() {
 /// Multipliers of the small problems' shape: one plant, no reservoir.
 fn own(problem: &Commitment, price: &[i64], ramp: &[i64]) -> CommitmentMultipliers {
     let has_ramp = problem.plants()[0].ramp.is_some();
-    let ramp = if has_ramp { [&[0], ramp].concat() } else { vec![] };
+    let ramp = if has_ramp { [&[0][..], ramp].concat() } else { vec![] };
     CommitmentMultipliers { energy: vec![], ..multipliers(price, &ramp, &[]) }
 }
 
 /// Every schedule of four intervals that the plant's states allow.
 fn schedules(problem: &Commitment) -> Vec<Vec<bool>> {
     (0..1u32 << T)
-        .map(|bits| (0..T).map(|t| bits >> t & 1 == 1).collect::<Vec<bool>>())
+        .map(|bits| (0..T).map(|t| (bits >> t) & 1 == 1).collect::<Vec<bool>>())
         .filter(|on| {
             let held = on.iter().enumerate();
             let held = held.map(|(interval, is_on)| Held { plant: 0, interval, is_on: *is_on });
@@ -427,7 +427,7 @@ fn small_plant() -> impl Strategy<Value = Plant> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
     fn no_multipliers_bound_above_the_cheapest_dispatch(

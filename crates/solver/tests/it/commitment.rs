@@ -191,7 +191,7 @@ fn enumerated(demand: &[i64], tariff: i64, plants: &[Plant]) -> Option<i128> {
     let size = demand.len();
     let mut least: Option<i128> = None;
     'schedules: for bits in 0..1u32 << (size * plants.len()) {
-        let on = |plant: usize, t: usize| bits >> (plant * size + t) & 1 == 1;
+        let on = |plant: usize, t: usize| (bits >> (plant * size + t)) & 1 == 1;
         let mut cost = 0i128;
         for (number, plant) in plants.iter().enumerate() {
             let cycling = plant.cycles();
