@@ -19,6 +19,12 @@ pub struct Standing<'a> {
     pub(crate) interval: Interval,
 }
 
+impl core::fmt::Debug for Standing<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Standing").field("interval", &self.interval).finish_non_exhaustive()
+    }
+}
+
 impl Standing<'_> {
     /// What a storage will have stored at the gate's interval's start, µWh: measured, and what the set points between
     /// make of it.
