@@ -138,10 +138,10 @@ fn storage_of(name: String, class: Option<String>, offer: &StorageOffer) -> Stor
         final_min_wh: wh(offer.final_min_uwh),
         is_cyclic: false,
         wear_per_kwh: offer.wear as f64 / 1e9,
-        inflow_w: Vec::new(),
-        spill_max_w: Vec::new(),
-        energy_min_wh: Vec::new(),
-        energy_max_wh: Vec::new(),
+        inflow_w: Series::new(),
+        spill_max_w: Series::new(),
+        energy_min_wh: Series::new(),
+        energy_max_wh: Series::new(),
     }
 }
 
