@@ -10,6 +10,7 @@ mod bound;
 mod carbon;
 mod check;
 mod codec;
+pub mod commitment;
 mod contingency;
 mod infeasible;
 mod lagrangian;

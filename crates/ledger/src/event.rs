@@ -5,6 +5,7 @@ use crate::{
     gate::{Failure, Score},
     records::{Line, Metered, PARTS_MAX},
     refusal::Refusal,
+    sealed::SealedEvent,
 };
 use gridaccord_model::{
     GateId, HorizonPosting, Interval, MemberId, Money, Need, Offer, OwnerId, Picos, Price, TimeS,
@@ -224,7 +225,7 @@ pub enum Event {
     Continued {
         /// Gate.
         gate: GateId,
-        /// Highest import of all plans before.
+        /// Highest import of the plans before, in the same month.
         peak_before: Watts,
         /// Powers of ramp-limited generators in the plan before; 0 W for those not named.
         before: Bounded<SetPoint, PARTS_MAX>,
@@ -235,6 +236,11 @@ pub enum Event {
         gate: GateId,
         /// Who.
         builder: MemberId,
+    },
+    /// Something on the sealed side of the chain.
+    Sealed {
+        /// What.
+        sealed: SealedEvent,
     },
 }
 
@@ -260,4 +266,5 @@ codec_union!(Event {
     Posted = 30 { gate, member, posting },
     Continued = 31 { gate, peak_before, before },
     InfeasibleProven = 32 { gate, builder },
+    Sealed = 64 { sealed },
 });

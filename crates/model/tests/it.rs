@@ -4,6 +4,7 @@
 
 mod it {
     mod horizon;
+    mod postings;
     mod refusals;
     mod scenario;
 }

@@ -10,6 +10,7 @@ mod blocks;
 mod border;
 mod boxed;
 mod cell;
+mod commitment;
 mod explain;
 mod general;
 mod import;
@@ -26,6 +27,7 @@ mod scaled;
 mod shift;
 mod store;
 
+pub use commitment::{CommitmentOutcome, propose_commitment};
 pub use explain::{Explanation, Limit, Relaxation};
 pub use open::{OpenAnswer, OpenEnds, propose_open};
 
@@ -38,7 +40,7 @@ use point::Point;
 use scaled::Scaled;
 
 /// Shares by which the general program's couplings are tightened, tried in turn.
-const MARGINS: [f64; 3] = [1e-6, 3e-5, 1e-3];
+const MARGINS: [f64; 4] = [1e-8, 1e-6, 3e-5, 1e-3];
 
 /// What the solver came to, each with its evidence.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,6 +90,8 @@ pub enum GapReason {
     BothWays,
     /// Whole watts cost more than the gap asked for.
     Rounding,
+    /// Which plants are on is not proven best: the search for a better commitment ended before it was done.
+    Commitment,
 }
 
 /// Why the solver came to nothing.
@@ -120,8 +124,8 @@ pub fn propose_horizon(problem: &Horizon, gap_ppb: u32) -> HorizonOutcome {
     }
     let mut best = structured(problem, gap_ppb);
     for margin in MARGINS {
-        // A wider margin helps only where rounding to whole watts broke a limit.
-        if best.as_ref().is_some_and(|best| best.is_optimal || best.reason == GapReason::BothWays) {
+        let is_done = |best: &Attempt| best.is_optimal || best.reason == GapReason::BothWays;
+        if best.as_ref().is_some_and(is_done) {
             break;
         }
         let Some((point, converged, iterations)) = general::solve(problem, margin) else { break };
@@ -130,7 +134,8 @@ pub fn propose_horizon(problem: &Horizon, gap_ppb: u32) -> HorizonOutcome {
             Some(best) => better(best, attempt),
             None => attempt,
         });
-        if !converged {
+        // A wider margin helps only where rounding to whole watts broke a limit.
+        if !converged || best.as_ref().is_some_and(|best| best.verdict.is_ok()) {
             break;
         }
     }

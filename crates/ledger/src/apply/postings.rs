@@ -26,8 +26,8 @@ use gridaccord_dispatch::{
     },
 };
 use gridaccord_model::{
-    GateId, HorizonOffer, HorizonPosting, MemberId, Price, Watts, codec::Bounded, horizon::Shape,
-    terms::GateKind,
+    GateId, HorizonOffer, HorizonPosting, MemberId, Price, TimeS, Watts, codec::Bounded,
+    horizon::Shape, terms::GateKind,
 };
 use std::collections::BTreeMap;
 
@@ -39,21 +39,23 @@ impl<R: Read> Run<'_, R> {
     pub(super) const fn horizon_intervals(&self) -> Option<u16> {
         match self.params.market.kind {
             GateKind::Horizon { intervals } => Some(intervals),
-            GateKind::Open {} => None,
+            GateKind::Open {} | GateKind::Sealed { .. } => None,
         }
     }
 
     /// Rule C8 for what only one kind of gate takes.
     pub(super) fn kind_is(&self, horizon: bool) -> Result<(), Refusal> {
+        if self.horizon_intervals().is_some() == horizon { Ok(()) } else { Err(self.kind_wrong()) }
+    }
+
+    /// Rule C8.
+    pub(super) const fn kind_wrong(&self) -> Refusal {
         let kind = match self.params.market.kind {
             GateKind::Horizon { .. } => "horizon",
             GateKind::Open {} => "open",
+            GateKind::Sealed { .. } => "sealed",
         };
-        if self.horizon_intervals().is_some() == horizon {
-            Ok(())
-        } else {
-            Err(Refusal::KindWrong { kind })
-        }
+        Refusal::KindWrong { kind }
     }
 
     /// Rules O11 and O12.
@@ -108,7 +110,7 @@ impl<R: Read> Run<'_, R> {
         let rolling: Rolling = self.store.get(&key::rolling())?;
         let mut outlook: Outlook = self.store.get(&key::outlook(gate.id))?;
         outlook.before = rolling.plan;
-        outlook.peak_before = rolling.peak;
+        outlook.peak_before = peak_of(rolling, month(gate.interval.start));
         self.store.put(key::outlook(gate.id), &outlook);
         let stated = self.problem(gate)?;
         let moving = stated.book().map_or(&[][..], HorizonBook::participants).iter();
@@ -189,7 +191,9 @@ impl<R: Read> Run<'_, R> {
         }
         let mut rolling: Rolling = self.store.get(&key::rolling())?;
         rolling.plan = rolling.plan.max(Some(gate.id));
-        rolling.peak = rolling.peak.max(import);
+        let now = month(gate.interval.start);
+        rolling.peak = peak_of(rolling, now).max(import);
+        rolling.month = now;
         self.store.put(key::rolling(), &rolling);
         Ok(())
     }
@@ -269,8 +273,54 @@ fn has_ramp(participant: &Participant) -> bool {
     )
 }
 
+/// Demand is charged by the month.
+fn peak_of(rolling: Rolling, month: u32) -> Watts {
+    if rolling.month == month { rolling.peak } else { Watts::ZERO }
+}
+
+/// Calendar month (UTC), counted from March of the year 0, so that the day of the leap year is the last one of a year.
+/// Gregorian; 146,097 days are 400 years.
+fn month(time: TimeS) -> u32 {
+    const DAY_S: u64 = 86_400;
+    const EPOCH_DAY: u64 = 719_468;
+    let day = time.0.div_euclid(DAY_S).saturating_add(EPOCH_DAY);
+    let (era, day) = (day.div_euclid(146_097), day.rem_euclid(146_097));
+    // Leap days so far: one in four years, none in a century, one in four of them.
+    let leap = day
+        .div_euclid(1_460)
+        .saturating_sub(day.div_euclid(36_524))
+        .saturating_add(day.div_euclid(146_096));
+    let year = day.saturating_sub(leap).div_euclid(365);
+    let before = year
+        .saturating_mul(365)
+        .saturating_add(year.div_euclid(4))
+        .saturating_sub(year.div_euclid(100));
+    // Of 153 days five months are made, from March on.
+    let in_year = day.saturating_sub(before).saturating_mul(5).saturating_add(2).div_euclid(153);
+    let months = era.saturating_mul(400).saturating_add(year).saturating_mul(12);
+    u32::try_from(months.saturating_add(in_year)).unwrap_or(u32::MAX)
+}
+
 /// A power before matters to a ramp alone.
 fn only_ramps(participant: Participant) -> Participant {
     let before = if has_ramp(&participant) { participant.before } else { Watts::ZERO };
     Participant { before, ..participant }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn months_begin_where_the_calendar_says() {
+        // Midnights of the first of March and April 2026, of January 1970 and 2000, of the leap years' ends.
+        for first in [1_772_323_200, 1_775_001_600, 946_684_800, 951_868_800, 4_107_542_400] {
+            assert_eq!(month(TimeS(first)), month(TimeS(first - 1)) + 1);
+            assert_eq!(month(TimeS(first)), month(TimeS(first + 27 * 86_400)));
+        }
+        assert_eq!(month(TimeS(0)), 12 * 1969 + 10);
+        // 400 years are 4,800 months.
+        assert_eq!(month(TimeS(146_097 * 86_400)), month(TimeS(0)) + 4_800);
+        assert_eq!(month(TimeS(u64::MAX)), u32::MAX);
+    }
 }

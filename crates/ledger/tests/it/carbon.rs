@@ -23,7 +23,7 @@ fn label<const MAX: usize>(text: &str) -> Label<MAX> {
 }
 
 /// Solar, gas and utility have factors, the battery's class is forbidden, the campus has none.
-fn with_policy(mut genesis: Genesis, change: impl FnOnce(&mut CarbonPolicy)) -> Genesis {
+pub(crate) fn with_policy(mut genesis: Genesis, change: impl FnOnce(&mut CarbonPolicy)) -> Genesis {
     let factors = FACTORS.map(|(class, [operating, embodied, travel])| EmissionFactor {
         class: label(class),
         operating_mg_per_kwh: operating * 1_000,

@@ -4,7 +4,8 @@ use super::common::*;
 use gridaccord_dispatch::{
     Plan,
     horizon::{
-        CarbonCaps, HorizonAnswer, HorizonBook, HorizonSetting, HorizonSolution, Participant,
+        CarbonCaps, HorizonAnswer, HorizonBook, HorizonCertificate, HorizonSetting,
+        HorizonSolution, Participant,
     },
 };
 use gridaccord_ledger::{
@@ -265,7 +266,7 @@ fn a_day_of_horizons() {
         ramp_from = gas_now;
         peak = peak.max(at(UTILITY).set_point.0);
         let rolling: Rolling = world.state.find(&key::rolling()).unwrap();
-        assert_eq!(rolling, Rolling { plan: Some(GateId(gate)), peak: Watts(peak) });
+        assert_eq!((rolling.plan, rolling.peak), (Some(GateId(gate)), Watts(peak)));
         let flow = at(BATTERY).set_point;
         charged += (-flow.0).max(0);
         discharged += flow.0.max(0);
@@ -287,25 +288,94 @@ fn a_day_of_horizons() {
     assert!(charged > 100 * KW && discharged > 100 * KW, "{charged} in, {discharged} out");
     assert!(needed <= 0, "{needed} J of the shiftable load are not served");
     assert!(peak > 0 && ramp_from > 0);
+    // The first block after an interval starts the time to read, the next one finds it over.
     world.at(START + 300 * 12).block(vec![]);
+    world.at(START + 300 * 13).block(vec![]);
     for gate in 0..8 {
         assert_eq!(world.phase(gate), "settled");
     }
     assert!(world.rounds <= 10, "{} rounds", world.rounds);
 }
 
+/// Solar of 100 kW at 50 and a tie of 200 kW at 120 for 150 kW; three wager.
+pub(crate) fn market_of_three(gate: u64, intervals: u16) -> Vec<(u16, Command)> {
+    let mut commands = vec![
+        post(gate, SOLAR, of_generator(generator(flat(100 * KW, intervals), 50_000))),
+        post(gate, CAMPUS, of_need(firm(flat(150 * KW, intervals)))),
+        post(gate, UTILITY, of_tie(tie(200 * KW, 0, 120_000, intervals))),
+    ];
+    commands.extend(wagers(gate));
+    commands
+}
+
+/// The dispatch of [`market_of_three`], worked out by hand; there is no carbon to speak of.
+pub(crate) fn worked_out(book: &HorizonBook) -> HorizonAnswer {
+    let intervals = book.problem().intervals();
+    let (all, none) = (|power| vec![Watts(power); intervals], vec![0; intervals]);
+    let mut certificate = HorizonCertificate {
+        price: vec![240_000_000; intervals],
+        reserve: none.clone(),
+        peak: none.clone(),
+        ramp: vec![vec![]],
+        ..HorizonCertificate::default()
+    };
+    if book.problem().parts().carbon.whole.horizon.is_some() {
+        certificate.carbon[1].interval = none;
+    }
+    let solution = HorizonSolution {
+        generators: vec![all(100 * KW)],
+        import: all(50 * KW),
+        export: all(0),
+        ..HorizonSolution::default()
+    };
+    HorizonAnswer { solution, certificate }
+}
+
 /// One open gate with postings that `solved` dispatches; three wager.
 pub(crate) fn simple(genesis: Genesis) -> World {
     let GateKind::Horizon { intervals } = genesis.market.kind else { panic!("not a horizon") };
     let mut world = World::new(genesis);
-    let mut commands = vec![
-        post(0, SOLAR, of_generator(generator(flat(100 * KW, intervals), 50_000))),
-        post(0, CAMPUS, of_need(firm(flat(150 * KW, intervals)))),
-        post(0, UTILITY, of_tie(tie(200 * KW, 0, 120_000, intervals))),
-    ];
-    commands.extend(wagers(0));
-    world.at(START - 290).take(commands);
+    world.at(START - 290).take(market_of_three(0, intervals));
     world
+}
+
+/// Three gates around the midnight that ends March: what March reached is charged no more in April.
+#[test]
+fn a_peak_counts_for_its_month() {
+    const APRIL: u64 = 1_775_001_600;
+    let first = APRIL - 300;
+    let mut genesis = market(1);
+    genesis.market.first_start = gridaccord_model::TimeS(first);
+    genesis.clock.ledger_start = gridaccord_model::TimeS(first - 600);
+    let mut world = World::new(genesis);
+    for (gate, peak_before) in [(0, 0), (1, 0), (2, 50 * KW)] {
+        let start = first + 300 * gate;
+        world.at(start - 290).block(vec![]);
+        let least = world.gate(gate).wager_min;
+        let mut commands = market_of_three(gate, 1);
+        commands.truncate(3);
+        commands.extend([GAS, GUEST, AUDITOR].map(|id| wager(gate, id, least)));
+        world.take(commands);
+        world.at(start - 60).block(vec![]);
+        world.until(gate, "drawn");
+        let book = book(&world, gate);
+        assert_eq!(book.setting().peak_before, Watts(peak_before), "gate {gate}");
+        build_all(&mut world, gate, &worked_out(&book).to_bytes().unwrap());
+        assert_eq!(world.phase(gate), "decided");
+    }
+}
+
+#[test]
+fn what_is_worked_out_by_hand_is_what_the_check_accepts() {
+    let mut world = simple(market(2));
+    draw(&mut world, 0);
+    let book = book(&world, 0);
+    build_all(&mut world, 0, &worked_out(&book).to_bytes().unwrap());
+    let decision: Decision = world.state.find(&key::decision(GateId(0))).unwrap();
+    assert_eq!((decision.price, decision.gap_ppb()), (Price(120_000), 0));
+    // 100 kW at 50 and 50 kW at 120, for twice 300 s.
+    assert_eq!(decision.cost.micro_floor(), 1_833_333);
+    assert_eq!(solved(&book).solution, worked_out(&book).solution);
 }
 
 #[test]

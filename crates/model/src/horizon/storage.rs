@@ -85,8 +85,9 @@ impl StorageOffer {
         Ok(())
     }
 
-    /// What it holds after the last interval if it charges as much as it can from the first on.
-    fn reached_uwh(&self, shape: Shape) -> i64 {
+    /// What it holds after the last interval if it charges as much as it can from the first on, µWh.
+    #[must_use]
+    pub fn reached_uwh(&self, shape: Shape) -> i64 {
         (0..shape.intervals).fold(self.stored_uwh, |stored, _| {
             let room = self.greatest_charge(stored, shape.duration_s);
             self.after(stored, room, Watts::ZERO, shape.duration_s)
@@ -95,19 +96,31 @@ impl StorageOffer {
 
     /// The greatest charging power with which it holds no more than its capacity.
     fn greatest_charge(&self, stored_uwh: i64, duration_s: u32) -> Watts {
-        let fits = |charge: i64| {
-            self.after(stored_uwh, Watts(charge), Watts::ZERO, duration_s) <= self.capacity_uwh
-        };
-        let (mut most, mut beyond) = (0i64, self.charge_max.0.saturating_add(1));
-        while beyond.saturating_sub(most) > 1 {
-            let middle = i64::midpoint(most, beyond);
-            if fits(middle) {
-                most = middle;
-            } else {
-                beyond = middle;
-            }
+        greatest(self.charge_max, |charge| {
+            self.after(stored_uwh, charge, Watts::ZERO, duration_s) <= self.capacity_uwh
+        })
+    }
+
+    /// The greatest discharging power that leaves `kept_uwh` after an interval; 0 W where nothing does.
+    #[must_use]
+    pub fn discharge_keeping(&self, kept_uwh: i64, duration_s: u32) -> Watts {
+        greatest(self.discharge_max, |discharge| {
+            self.after(self.stored_uwh, Watts::ZERO, discharge, duration_s) >= kept_uwh
+        })
+    }
+
+    /// The power it holds over an interval when asked for `power`: as far as its limits and what it stores allow.
+    ///
+    /// Positive power is discharge.
+    #[must_use]
+    pub fn held(&self, stored_uwh: i64, power: Watts, duration_s: u32) -> Watts {
+        if power < Watts::ZERO {
+            let asked = Watts(0i64.saturating_sub(power.0)).min(self.charge_max);
+            let most = self.greatest_charge(stored_uwh, duration_s);
+            return Watts(0i64.saturating_sub(asked.min(most).0));
         }
-        Watts(most)
+        let holding = Self { stored_uwh, ..*self };
+        power.min(holding.discharge_keeping(0, duration_s))
     }
 
     /// Taken from the store per watt given, ppb, rounded up: the inverse of the discharging efficiency.
@@ -145,4 +158,18 @@ impl StorageOffer {
     pub fn price_range(&self) -> (Price, Price) {
         (Price::ZERO, price(i128::from(self.wear), true))
     }
+}
+
+/// The greatest power up to `most` that fits, where no smaller one fits less; 0 W where none does.
+fn greatest(most: Watts, fits: impl Fn(Watts) -> bool) -> Watts {
+    let (mut least, mut beyond) = (0i64, most.0.saturating_add(1));
+    while beyond.saturating_sub(least) > 1 {
+        let middle = i64::midpoint(least, beyond);
+        if fits(Watts(middle)) {
+            least = middle;
+        } else {
+            beyond = middle;
+        }
+    }
+    Watts(least)
 }

@@ -226,6 +226,7 @@ pub(crate) struct MemberText {
     pub(crate) deposit_currency: Option<Number>,
     pub(crate) offer: Option<Spanned<OfferText>>,
     pub(crate) tie: Option<Spanned<TieText>>,
+    pub(crate) storage: Option<Spanned<StorageText>>,
     pub(crate) need: Option<Spanned<NeedText>>,
 }
 
@@ -257,6 +258,10 @@ pub(crate) struct OfferText {
     pub(crate) blocks: Option<Vec<BlockText>>,
     pub(crate) quadratic_per_kw2h: Option<SeriesAt>,
     pub(crate) linear_per_kwh: Option<SeriesAt>,
+    pub(crate) ramp_up_w_per_interval: Option<Number>,
+    pub(crate) ramp_up_kw_per_interval: Option<Number>,
+    pub(crate) ramp_down_w_per_interval: Option<Number>,
+    pub(crate) ramp_down_kw_per_interval: Option<Number>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -276,6 +281,36 @@ pub(crate) struct TieText {
     pub(crate) export_max_w: Option<SeriesAt>,
     pub(crate) export_max_kw: Option<SeriesAt>,
     pub(crate) export_price_per_kwh: Option<SeriesAt>,
+    pub(crate) demand_charge_per_kw: Option<Number>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct StorageText {
+    pub(crate) charge_max_w: Option<Number>,
+    pub(crate) charge_max_kw: Option<Number>,
+    pub(crate) discharge_max_w: Option<Number>,
+    pub(crate) discharge_max_kw: Option<Number>,
+    pub(crate) capacity_wh: Option<Number>,
+    pub(crate) capacity_kwh: Option<Number>,
+    pub(crate) initial_wh: Option<Number>,
+    pub(crate) initial_kwh: Option<Number>,
+    pub(crate) final_min_wh: Option<Number>,
+    pub(crate) final_min_kwh: Option<Number>,
+    pub(crate) charge_efficiency: Option<Number>,
+    pub(crate) discharge_efficiency: Option<Number>,
+    pub(crate) loss_share_per_interval: Option<Number>,
+    pub(crate) wear_per_kwh: Option<Number>,
+    #[serde(default)]
+    pub(crate) targets: Vec<TargetText>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TargetText {
+    pub(crate) by: Spanned<String>,
+    pub(crate) stored_wh: Option<Number>,
+    pub(crate) stored_kwh: Option<Number>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -285,6 +320,19 @@ pub(crate) struct NeedText {
     pub(crate) firm_kw: Option<SeriesAt>,
     #[serde(default)]
     pub(crate) tiers: Vec<TierText>,
+    #[serde(default)]
+    pub(crate) shiftable: Vec<ShiftableText>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ShiftableText {
+    pub(crate) energy_wh: Option<Number>,
+    pub(crate) energy_kwh: Option<Number>,
+    pub(crate) power_max_w: Option<Number>,
+    pub(crate) power_max_kw: Option<Number>,
+    pub(crate) from: Spanned<String>,
+    pub(crate) until: Spanned<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -296,16 +344,21 @@ pub(crate) struct TierText {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum EventKind {
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum EventKindText {
     Outage,
+    Island,
+    DemandResponse,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct EventText {
-    pub(crate) kind: EventKind,
+    pub(crate) kind: EventKindText,
     pub(crate) member: Spanned<String>,
     pub(crate) at: Spanned<String>,
     pub(crate) until: Option<Spanned<String>>,
+    pub(crate) announced: Option<bool>,
+    pub(crate) import_max_w: Option<Number>,
+    pub(crate) import_max_kw: Option<Number>,
 }
