@@ -258,21 +258,6 @@ def commitment_quarters(seed=24):
     return n
 
 
-def commitment_week(seed=25):
-    n, rng = network(seed, 168, peak=110.0)
-    thermal(n, "wind", 70, 0.0, p_max_pu=wind(n, rng))
-    thermal(n, "coal", 45, 27.0, committable=True, p_min_pu=0.5, start_up_cost=2600, min_up_time=12,
-            min_down_time=10, ramp_limit_up=0.5, ramp_limit_down=0.5, ramp_limit_start_up=0.6,
-            ramp_limit_shut_down=0.6)
-    for number, (size, cost, start) in enumerate([(25, 44.0, 420), (20, 57.5, 210), (15, 73.0, 80)]):
-        thermal(n, f"engine {number}", size, cost, committable=True, p_min_pu=0.35, start_up_cost=start,
-                min_up_time=3, min_down_time=3, up_time_before=0)
-    n.add("StorageUnit", "battery", bus="site", p_nom=10, max_hours=3, efficiency_store=0.95,
-          efficiency_dispatch=0.95, state_of_charge_initial=15)
-    backup(n)
-    return n
-
-
 def commitment_infeasible(seed=26):
     n, rng = network(seed)
     thermal(n, "engine", 70, 50.0, committable=True, p_min_pu=0.6, start_up_cost=100, min_up_time=4)
@@ -354,7 +339,6 @@ CASES = [
     ("commitment-ramps-alone", commitment_ramps_alone, COMMITTED),
     ("commitment-storage", commitment_storage, COMMITTED),
     ("commitment-quarters", commitment_quarters, COMMITTED),
-    ("commitment-week", commitment_week, COMMITTED),
     ("commitment-infeasible", commitment_infeasible, COMMITTED),
     ("large-part-load", large_part_load, COMMITTED), ("large-up-time", large_up_time, COMMITTED),
     ("large-down-time", large_down_time, COMMITTED), ("large-costs", large_costs, COMMITTED),
