@@ -61,7 +61,7 @@ impl Identity {
     pub(crate) const fn intervals(&self) -> Option<u16> {
         match self.market.kind {
             GateKind::Horizon { intervals } => Some(intervals),
-            GateKind::Open {} => None,
+            GateKind::Open {} | GateKind::Sealed { .. } => None,
         }
     }
 }

@@ -8,6 +8,7 @@
 mod carbon_text;
 mod difference;
 mod error;
+mod sealed_text;
 mod text;
 
 use crate::{

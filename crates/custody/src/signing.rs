@@ -61,7 +61,7 @@ pub enum SigningError {
     #[error(
         "this node key has voted since {since} (says {path}), but its consensus store is gone: voting again could contradict \
          a vote that was cast. Keep this key from voting: the others go on without it. The node may follow without a vote: \
-         add a section [follow] to its configuration (README, \"Follow along without a vote\"). This release cannot admit a \
+         add a section [follow] to its configuration (README, \"Coming back\"). This release cannot admit a \
          new node key to a running chain", path = path.display()
     )]
     VotesLost {

@@ -6,6 +6,7 @@ mod it {
     mod book;
     mod brute;
     mod certificate;
+    mod commitment;
     mod common;
     mod horizon;
     mod horizon_book;

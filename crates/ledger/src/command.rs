@@ -1,6 +1,9 @@
 //! Signed commands: the only way anything enters the ledger.
 
-use crate::Digest;
+use crate::{
+    Digest,
+    sealed::{Boxed, SealedCommand},
+};
 use bytes::{BufMut, Bytes};
 use commonware_codec::{Encode as _, EncodeSize, Write};
 use commonware_cryptography::{
@@ -112,12 +115,17 @@ pub enum Command {
         /// Salt of the commitment.
         salt: [u8; 32],
     },
+    /// Something of a chain with sealed gates.
+    Sealed {
+        /// What.
+        sealed: Boxed<SealedCommand>,
+    },
 }
 
 impl Command {
     /// The gate it is about, if any.
     #[must_use]
-    pub const fn gate(&self) -> Option<GateId> {
+    pub fn gate(&self) -> Option<GateId> {
         match self {
             Self::Offer { gate, .. }
             | Self::Need { gate, .. }
@@ -129,6 +137,7 @@ impl Command {
             | Self::Piece { gate, .. }
             | Self::RevealPieces { gate, .. } => Some(*gate),
             Self::RotateKey { .. } => None,
+            Self::Sealed { sealed } => sealed.0.gate(),
         }
     }
 }
@@ -259,4 +268,5 @@ codec_union!(Command {
     Post = 20 { gate, posting },
     Piece = 21 { gate, index, of, bytes },
     RevealPieces = 22 { gate, builder, salt },
+    Sealed = 64 { sealed },
 });

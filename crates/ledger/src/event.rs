@@ -5,6 +5,7 @@ use crate::{
     gate::{Failure, Score},
     records::{Line, Metered, PARTS_MAX},
     refusal::Refusal,
+    sealed::SealedEvent,
 };
 use gridaccord_model::{
     GateId, HorizonPosting, Interval, MemberId, Money, Need, Offer, OwnerId, Picos, Price, TimeS,
@@ -236,6 +237,11 @@ pub enum Event {
         /// Who.
         builder: MemberId,
     },
+    /// Something on the sealed side of the chain.
+    Sealed {
+        /// What.
+        sealed: SealedEvent,
+    },
 }
 
 codec_union!(Event {
@@ -260,4 +266,5 @@ codec_union!(Event {
     Posted = 30 { gate, member, posting },
     Continued = 31 { gate, peak_before, before },
     InfeasibleProven = 32 { gate, builder },
+    Sealed = 64 { sealed },
 });

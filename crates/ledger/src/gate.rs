@@ -4,7 +4,7 @@
 //! `Failed(reason)` from each. Every step is a type; its methods are the only ways on. `Revealed` and
 //! `Metered` are left in the block that enters them, so no record holds them.
 
-use crate::{Digest, state::BodyId};
+use crate::{Digest, sealed::Stage, state::BodyId};
 use gridaccord_model::{
     GateId, Interval, MemberId, Money, OwnerId, Picos, Price, TimeS, codec_enum, codec_struct,
     codec_union,
@@ -87,6 +87,11 @@ pub enum Phase {
         /// Why.
         reason: Failure,
     },
+    /// A sealed gate between the draw of its openers and settlement.
+    Sealed {
+        /// Where it stands there.
+        stage: Stage,
+    },
 }
 
 codec_union!(Phase {
@@ -98,6 +103,7 @@ codec_union!(Phase {
     Dispatched = 5 { dispatched },
     Settled = 6 { settled },
     Failed = 7 { reason },
+    Sealed = 64 { stage },
 });
 
 impl Phase {
@@ -113,6 +119,7 @@ impl Phase {
             Self::Dispatched { .. } => "dispatched",
             Self::Settled { .. } => "settled",
             Self::Failed { .. } => "failed",
+            Self::Sealed { stage } => stage.name(),
         }
     }
 }
@@ -324,6 +331,18 @@ pub enum Failure {
     PriceRise,
     /// Its plan emits more than the carbon policy allows.
     Carbon,
+    /// No key serves its epoch.
+    NoKey,
+    /// Fewer owners of supply or of demand than sealed gates need.
+    OwnersTooFew,
+    /// A sum's ciphertext is degenerate.
+    SumDegenerate,
+    /// More supply must run than demand and the grid-forming resource take.
+    Surplus,
+    /// Less reserve was offered than must be held.
+    ReserveShort,
+    /// Demand stays unmet after reserve and shedding.
+    Shortage,
 }
 
 codec_enum!(Failure {
@@ -334,6 +353,12 @@ codec_enum!(Failure {
     Infeasible = 4,
     PriceRise = 5,
     Carbon = 8,
+    NoKey = 64,
+    OwnersTooFew = 65,
+    SumDegenerate = 66,
+    Surplus = 67,
+    ReserveShort = 68,
+    Shortage = 69,
 });
 
 impl core::fmt::Display for Failure {
@@ -346,6 +371,12 @@ impl core::fmt::Display for Failure {
             Self::Infeasible => "no dispatch balances what was offered and needed",
             Self::PriceRise => "its price rose further than the loss threshold allows",
             Self::Carbon => "its plan emits more than the carbon policy allows",
+            Self::NoKey => "no key serves its epoch",
+            Self::OwnersTooFew => "too few owners of supply or of demand took part",
+            Self::SumDegenerate => "the ciphertext of a sum is degenerate",
+            Self::Surplus => "more supply must run than demand and storage take",
+            Self::ReserveShort => "less reserve was offered than must be held",
+            Self::Shortage => "demand stays unmet after reserve and shedding",
         })
     }
 }

@@ -25,6 +25,7 @@ pub mod trust;
 pub mod settle;
 pub mod memory;
 pub mod survey;
+pub mod sealed;
 mod store;
 mod apply;
 

@@ -2,6 +2,7 @@
 //!
 //! A refused command changes nothing but its author's nonce (and not even that where the author is in doubt).
 
+use crate::sealed::SealedRefusal;
 use gridaccord_model::{
     GateId, HorizonPostingError, MemberId, NeedError, OfferError, Price, TimeS, Watts,
 };
@@ -158,6 +159,9 @@ pub enum Refusal {
     /// Rule M5.
     #[error("the member's reading for this gate is already in")]
     ReadAlready,
+    /// Rules of sealed gates, X1–X19 and Z1–Z42.
+    #[error(transparent)]
+    Sealed(SealedRefusal),
 }
 
 impl Refusal {
@@ -196,6 +200,7 @@ impl Refusal {
             Self::ReadingNegative => "M3".into(),
             Self::ReadingTooLarge { .. } => "M4".into(),
             Self::ReadAlready => "M5".into(),
+            Self::Sealed(refusal) => refusal.rule(),
         }
     }
 

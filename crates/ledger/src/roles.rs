@@ -1,11 +1,15 @@
 //! Who may do what. One table; everything not in it is refused.
 
-use crate::{command::Command, genesis::Role};
+use crate::{
+    command::Command,
+    genesis::Role,
+    sealed::{SealedCommand, sealed_role},
+};
 use gridaccord_model::{HorizonOffer, HorizonPosting};
 
 /// Whether a member of this role may give this command.
 #[must_use]
-pub const fn may(role: Role, command: &Command) -> bool {
+pub fn may(role: Role, command: &Command) -> bool {
     use Role::{Campus, StorageOwner, Supplier, Tenant, Utility};
     match command {
         // The utility offers what the tie can carry; the campus may turn source.
@@ -20,6 +24,24 @@ pub const fn may(role: Role, command: &Command) -> bool {
             matches!(role, Supplier | StorageOwner | Campus | Tenant | Utility)
         }
         Command::Reveal { .. } | Command::RevealPieces { .. } | Command::RotateKey { .. } => true,
+        Command::Sealed { sealed } => may_sealed(role, &sealed.0),
+    }
+}
+
+/// Keys, openings and evidence are for everybody: what they need is checked against the state, not the role.
+const fn may_sealed(role: Role, command: &SealedCommand) -> bool {
+    match command {
+        SealedCommand::Certify { .. } | SealedCommand::Revoke { .. } => {
+            matches!(role, Role::Certifier)
+        }
+        SealedCommand::Curve { .. } | SealedCommand::Meter { .. } | SealedCommand::Close { .. } => {
+            sealed_role(role).is_some()
+        }
+        SealedCommand::Enrol { .. }
+        | SealedCommand::Deal { .. }
+        | SealedCommand::Complain { .. }
+        | SealedCommand::Open { .. }
+        | SealedCommand::Accuse { .. } => true,
     }
 }
 

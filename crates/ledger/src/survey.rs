@@ -4,6 +4,7 @@ use crate::{
     apply::posting_of,
     gate::{Gate, Phase, Seat},
     records::{Head, Member, Outlook, Output, Params, Part, key},
+    sealed::Stage,
     state::{BodyId, Missing, Read},
     store::{Stop, Store},
 };
@@ -117,5 +118,7 @@ const fn seat_count(phase: &Phase) -> u16 {
         Phase::Committed { committed } => committed.seats,
         Phase::Decided { decided } => decided.seats,
         Phase::Dispatched { dispatched } => dispatched.seats,
+        Phase::Sealed { stage: Stage::Opening { opening } } => opening.seats,
+        Phase::Sealed { .. } => 0,
     }
 }

@@ -17,6 +17,8 @@ use gridaccord_model::{Money, Picos, Price};
 
 const PPM: u64 = 1_000_000;
 const PPB: i128 = 1_000_000_000;
+/// Part of a builder's gain of index that an opener gets.
+const OPENER_DIVISOR: u32 = 20;
 
 /// What a seat comes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -138,6 +140,12 @@ pub fn judge(
         .collect()
 }
 
+/// An opener's index after it posted a sum: a twentieth of what a builder gains at most.
+pub(crate) fn opener_index(index_ppm: u32, trust: &Trust, significance: Money) -> u32 {
+    let alpha_ppm = trust.alpha_ppm.div_euclid(OPENER_DIVISOR);
+    gained(index_ppm, &Trust { alpha_ppm, ..*trust }, significance)
+}
+
 const fn is_fault(seat: &Seat) -> bool {
     matches!(seat.verdict, Verdict::Refused { .. } | Verdict::Equivocated {})
 }
@@ -180,7 +188,7 @@ fn proportional_loss(wager: u64, excess: Picos, least: Yardstick, gap_ppb: u32) 
 }
 
 /// min((3x/n)², 1) in ppm: a lone fault costs little stake, a third of the owners at fault all of it.
-fn correlated_slash_ppm(at_fault: usize, owners: u16) -> u32 {
+pub(crate) fn correlated_slash_ppm(at_fault: usize, owners: u16) -> u32 {
     let triple = u64::try_from(at_fault).unwrap_or(u64::MAX).saturating_mul(3).saturating_mul(PPM);
     let ratio = triple.div_euclid(u64::from(owners).max(1)).min(PPM);
     u32::try_from(ratio.saturating_mul(ratio).div_euclid(PPM)).unwrap_or(u32::MAX)
@@ -197,7 +205,7 @@ fn gained(index_ppm: u32, trust: &Trust, significance: Money) -> u32 {
     index_ppm.saturating_add(u32::try_from(gain).unwrap_or(0))
 }
 
-fn reduced(index_ppm: u32, beta_ppm: u32) -> u32 {
+pub(crate) fn reduced(index_ppm: u32, beta_ppm: u32) -> u32 {
     let loss = u64::from(index_ppm).saturating_mul(u64::from(beta_ppm)).div_ceil(PPM);
     index_ppm.saturating_sub(u32::try_from(loss).unwrap_or(u32::MAX))
 }

@@ -20,5 +20,6 @@ mod it {
     mod random;
     mod rounds;
     mod rules;
+    mod sealed;
     mod settlement;
 }

@@ -3,6 +3,10 @@
 
 use crate::{Money, codec_struct, codec_union};
 
+mod sealed;
+
+pub use sealed::SealedTerms;
+
 /// Most intervals of a gate's horizon.
 pub const HORIZON_INTERVALS_MAX: u16 = 288;
 
@@ -16,9 +20,14 @@ pub enum GateKind {
         /// Intervals of the horizon, the first one included.
         intervals: u16,
     },
+    /// Each interval on its own, by curves nobody sees.
+    Sealed {
+        /// What members agreed on.
+        terms: SealedTerms,
+    },
 }
 
-codec_union!(GateKind { Open = 0 {}, Horizon = 1 { intervals } });
+codec_union!(GateKind { Open = 0 {}, Horizon = 1 { intervals }, Sealed = 2 { terms } });
 
 impl Default for GateKind {
     fn default() -> Self {

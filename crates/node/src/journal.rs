@@ -177,7 +177,8 @@ impl Journal {
             | Event::InfeasibleProven { .. }
             | Event::AnswerRefused { .. }
             | Event::Equivocated { .. }
-            | Event::Read { .. } => {}
+            | Event::Read { .. }
+            | Event::Sealed { .. } => {}
         }
     }
 

@@ -269,7 +269,7 @@ pub(crate) const FIRST_START: TimeS = TimeS(400);
 fn genesis(casts: &[Cast], kind: GateKind, gates: u32) -> Genesis {
     // A horizon starts from the plan of the gate before, which is decided when its interval starts.
     let (open_lead_s, close_lead_s) = match kind {
-        GateKind::Open {} => (380, 200),
+        GateKind::Open {} | GateKind::Sealed { .. } => (380, 200),
         GateKind::Horizon { .. } => (280, 100),
     };
     let members = casts.iter().enumerate().map(|(id, cast)| {

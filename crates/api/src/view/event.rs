@@ -6,7 +6,7 @@ use super::{
     offer::{NeedView, OfferView, PostingView},
 };
 use commonware_codec::Encode as _;
-use gridaccord_ledger::Event;
+use gridaccord_ledger::{Event, sealed::SealedEvent};
 use gridaccord_model::{MemberId, Picos};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -68,6 +68,12 @@ impl Topic {
             | Event::Equivocated { .. }
             | Event::WagerSettled { .. } => Self::Trust,
             Event::Billed { .. } => Self::Bill,
+            Event::Sealed { sealed } => match sealed {
+                SealedEvent::CurveTaken { .. } | SealedEvent::Metered { .. } => Self::Market,
+                SealedEvent::ProofFalse { .. } | SealedEvent::HolderFault { .. } => Self::Trust,
+                SealedEvent::Billed { .. } => Self::Bill,
+                _ => Self::Gate,
+            },
         }
     }
 }
@@ -97,6 +103,7 @@ pub const fn subject(event: &Event) -> Option<MemberId> {
         | Event::Settled { .. }
         | Event::Failed { .. }
         | Event::Continued { .. } => None,
+        Event::Sealed { sealed } => sealed.member(),
     }
 }
 
@@ -189,6 +196,14 @@ pub enum EventDetail {
     Continued { gate: u64, peak_before_w: i64, before_w: BTreeMap<String, i64> },
     /// A builder proved that there is no dispatch.
     InfeasibleProven { gate: u64, builder: MemberRef },
+    /// Something on the sealed side of a chain; its public numbers are in `raw`.
+    Sealed {
+        step: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        gate: Option<u64>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        member: Option<MemberRef>,
+    },
 }
 
 impl EventView {
@@ -298,6 +313,11 @@ fn detail(event: &Event, names: &Names) -> EventDetail {
                 index_ppm: *index_ppm,
             }
         }
+        Event::Sealed { sealed } => To::Sealed {
+            step: sealed.name().into(),
+            gate: sealed.gate().map(|gate| gate.0),
+            member: sealed.member().map(|member| names.show(member)),
+        },
     }
 }
 

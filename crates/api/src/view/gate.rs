@@ -349,6 +349,12 @@ pub(crate) const fn failure_code(failure: Failure) -> &'static str {
         Failure::Late => "late",
         Failure::Infeasible => "infeasible",
         Failure::PriceRise => "price_rise",
+        Failure::NoKey => "no_key",
+        Failure::OwnersTooFew => "owners_too_few",
+        Failure::SumDegenerate => "sum_degenerate",
+        Failure::Surplus => "surplus",
+        Failure::ReserveShort => "reserve_short",
+        Failure::Shortage => "shortage",
         Failure::Carbon => "carbon",
     }
 }

@@ -348,6 +348,7 @@ fn gate_report(campus: &Campus, gate: GateId, story: &GateStory) -> GateReport {
         start: utc(story.interval.start),
         kind: match campus.genesis.market.kind {
             GateKind::Open {} => "open",
+            GateKind::Sealed { .. } => "sealed",
             GateKind::Horizon { .. } => "horizon",
         },
         state: story.stage.name(),

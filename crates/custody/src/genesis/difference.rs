@@ -1,11 +1,11 @@
 //! In which fields two genesis documents differ: what an operator needs to hear when its node is turned away.
 
-use super::{boundary_name, horizon_intervals, role_name};
+use super::{boundary_name, horizon_intervals, role_name, sealed_text::SealedText};
 use crate::hex;
 use core::fmt;
 use gridaccord_ledger::{
     Genesis,
-    genesis::{CarbonPolicy, Clock, GenesisMember, Market, Thresholds, Trust},
+    genesis::{CarbonPolicy, Clock, GateKind, GenesisMember, Market, Thresholds, Trust},
 };
 use gridaccord_model::{TimeS, scenario::utc};
 use std::collections::{BTreeMap, BTreeSet};
@@ -51,6 +51,9 @@ fn fields(genesis: &Genesis) -> Vec<(String, String)> {
     let mut fields = vec![("label".to_owned(), format!("{:?}", genesis.label.to_string()))];
     add(&mut fields, "clock", clock(&genesis.clock));
     add(&mut fields, "market", market(&genesis.market));
+    if let GateKind::Sealed { terms } = &genesis.market.kind {
+        add(&mut fields, "market.sealed", SealedText::fields(terms));
+    }
     add(&mut fields, "trust", trust(&genesis.trust));
     add(&mut fields, "thresholds", thresholds(&genesis.thresholds));
     fields.extend(carbon(&genesis.carbon));

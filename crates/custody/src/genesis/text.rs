@@ -1,8 +1,8 @@
 //! The genesis file's text: sections as the ledger has them, each field with its unit in its name, times with what
 //! they mean in UTC beside them.
 
-use super::carbon_text::CarbonText;
 use super::{Admitted, Expected, FileValidator, GenesisFile};
+use super::{carbon_text::CarbonText, sealed_text::SealedText};
 use crate::{Address, Name, hex};
 use commonware_cryptography::ed25519;
 use gridaccord_ledger::{
@@ -67,6 +67,8 @@ struct MarketText {
     close_lead_s: u32,
     meter_lag_s: u32,
     price_cap_micro_per_kwh: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sealed: Option<SealedText>,
 }
 
 #[derive(Deserialize, Serialize)]
@@ -247,7 +249,7 @@ impl GenesisFile {
         Ok(Self {
             label: Label::new(text.label).map_err(|_| "label has more than 64 bytes")?,
             clock: text.clock.read(),
-            market: text.market.read(),
+            market: text.market.read()?,
             trust: text.trust.read(),
             thresholds: text.thresholds.read(),
             carbon: text.carbon.map(CarbonText::read).transpose()?.unwrap_or_default(),
@@ -270,7 +272,7 @@ impl GenesisFile {
 /// The horizon of a chain's gates; `None` where each interval stands on its own.
 pub(super) const fn horizon_intervals(kind: GateKind) -> Option<u16> {
     match kind {
-        GateKind::Open {} => None,
+        GateKind::Open {} | GateKind::Sealed { .. } => None,
         GateKind::Horizon { intervals } => Some(intervals),
     }
 }
@@ -322,14 +324,22 @@ impl MarketText {
             close_lead_s: market.close_lead_s,
             meter_lag_s: market.meter_lag_s,
             price_cap_micro_per_kwh: market.price_cap.0,
+            sealed: match market.kind {
+                GateKind::Sealed { ref terms } => Some(SealedText::of(terms)),
+                _ => None,
+            },
         }
     }
 
-    const fn read(self) -> Market {
-        Market {
-            kind: match self.horizon_intervals {
-                Some(intervals) => GateKind::Horizon { intervals },
-                None => GateKind::Open {},
+    fn read(self) -> Result<Market, String> {
+        Ok(Market {
+            kind: match (self.horizon_intervals, self.sealed) {
+                (Some(_), Some(_)) => {
+                    return Err("market is sealed or over a horizon, not both".into());
+                }
+                (None, Some(sealed)) => GateKind::Sealed { terms: sealed.read() },
+                (Some(intervals), None) => GateKind::Horizon { intervals },
+                (None, None) => GateKind::Open {},
             },
             first_start: TimeS(self.first_start_s),
             interval_s: self.interval_s,
@@ -339,7 +349,7 @@ impl MarketText {
             close_lead_s: self.close_lead_s,
             meter_lag_s: self.meter_lag_s,
             price_cap: Price(self.price_cap_micro_per_kwh),
-        }
+        })
     }
 }
 

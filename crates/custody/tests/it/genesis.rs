@@ -11,9 +11,10 @@ use gridaccord_ledger::{
     genesis::{CarbonPolicy, Clock, GateKind, GenesisMember, Market, Thresholds, Trust, Validator},
 };
 use gridaccord_model::{
-    Money, OwnerId, Price, TimeMs, TimeS,
+    MemberId, Money, OwnerId, Price, TimeMs, TimeS,
     carbon::{EmissionFactor, WiderBoundary},
     codec::{Bounded, Label},
+    terms::SealedTerms,
 };
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -280,6 +281,46 @@ fn the_white_papers_month_can_be_proposed() {
         GenesisFile::propose(&scenario("white-paper.toml"), Some(&"x".repeat(65)), TimeMs(1), 1)
             .unwrap_err();
     assert_eq!(refused.to_string(), "there are more bytes of the label than a chain takes, 64");
+}
+
+#[test]
+fn terms_of_sealed_gates_round_trip() {
+    let terms = SealedTerms {
+        price_floor: -50_000,
+        feed_in: 60_000,
+        retail: 200_000,
+        tier_values: [2_000_000, 5_000_000],
+        reserve_w: 60_000,
+        reserve_price: 10_000,
+        penalty_floor: 50_001,
+        loss_ppm: 20_000,
+        rating_w: 60_001,
+        absorb_w: 5_000,
+        bond: 100,
+        owners_min: 3,
+        opener_fee: 1_000,
+        epoch_gates: 4,
+        cycle_gates: 2,
+        key_window: 8,
+        cycle_window: 9,
+        loss_max_wh: 200,
+        grid_forming: MemberId(3),
+    };
+    let mut genesis = signed().check().unwrap();
+    let open = genesis.clone();
+    genesis.market.kind = GateKind::Sealed { terms };
+    let addresses: BTreeMap<Name, _> = BTreeMap::new();
+    let file = GenesisFile::of(&genesis, &addresses).unwrap();
+    assert!(file.text().contains("[market.sealed]"));
+    let back = GenesisFile::parse(&file.text()).unwrap();
+    assert_eq!(back.text(), file.text());
+    let fields = differences(&open, &genesis);
+    assert_eq!(fields.len(), 19, "every term is told: {fields:?}");
+    genesis.market.kind = GateKind::Sealed { terms: SealedTerms { bond: 101, ..terms } };
+    let other = GenesisFile::of(&genesis, &addresses).unwrap();
+    assert_ne!(other.text(), file.text());
+    let both = file.text().replace("[market]", "[market]\nhorizon_intervals = 4");
+    assert!(GenesisFile::parse(&both).is_err());
 }
 
 prop_compose! {

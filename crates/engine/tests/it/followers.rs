@@ -40,7 +40,10 @@ fn rotating() -> AgentTask {
     Arc::new(|agent| {
         Box::pin(async move {
             let chain = agent.handle.chain_id();
-            while agent.node == 0 {
+            if agent.node != 0 {
+                return;
+            }
+            loop {
                 let record = agent.handle.record(key::member(MemberId(0))).await;
                 if let Some(member) = record.and_then(|record| record.value::<Member>()) {
                     match agent.handle.submit(rotate(&chain, 0, member.nonce)).await {

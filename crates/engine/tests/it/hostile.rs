@@ -15,7 +15,8 @@ use std::{
     time::Duration,
 };
 
-/// A clock that is ten seconds off costs its validator its turns and its votes, and nobody else anything.
+/// A clock that is ten seconds off costs its validator its turns and its votes, and nobody else anything: a block from
+/// the future is not refused, its time has to come.
 #[test]
 fn one_clock_is_ten_seconds_off() {
     for skew_ms in [10_000, -10_000] {
@@ -25,7 +26,9 @@ fn one_clock_is_ten_seconds_off() {
         assert!(report.nodes.iter().all(|node| node.height >= 30), "it follows, too");
         assert!(report.blocked.is_empty(), "{:?}", report.blocked);
         let own = &report.nodes[1].finality_ms;
-        assert!(skew_ms < 0 || own.is_empty(), "a block from the future became final: {own:?}");
+        // Less what a clock may be ahead by in genesis.
+        let early = own.iter().any(|ms| *ms < 9_500);
+        assert!(skew_ms < 0 || !early, "a block became final before its time: {own:?}");
         // One turn in four is lost, to a timeout of two beats at most.
         assert!(report.elapsed < Duration::from_secs(60), "{skew_ms}: {:?}", report.elapsed);
     }

@@ -7,6 +7,7 @@ use crate::{
     records::{
         Account, Carbon, Head, Member, Owner, Params, Pot, PotName, Rolling, Rules, Source, key,
     },
+    sealed::Setup,
     state::Record,
 };
 use gridaccord_model::{GateId, Joules, MemberId, Money, OwnerId, terms::GateKind};
@@ -17,6 +18,7 @@ pub(super) fn outcome(genesis: &Genesis, block: &Block) -> Outcome {
     let mut put = |key, record| {
         outcome.changes.insert(key, Some(record));
     };
+    let setup = Setup::of(&genesis.market);
     let owners: BTreeSet<OwnerId> = genesis.members.iter().map(|member| member.owner).collect();
     let params = Params {
         chain: genesis.chain_id(),
@@ -59,7 +61,8 @@ pub(super) fn outcome(genesis: &Genesis, block: &Block) -> Outcome {
         };
         put(key::member(id), Record::of(&record));
         let account = Account {
-            balance: member.deposit,
+            // Where gates are sealed, money is committed: it stands on the sealed side.
+            balance: if setup.is_some() { Money::ZERO } else { member.deposit },
             stake: member.stake,
             held: 0,
             injected: Joules::ZERO,
@@ -73,6 +76,9 @@ pub(super) fn outcome(genesis: &Genesis, block: &Block) -> Outcome {
     }
     for name in [PotName::Remainder, PotName::Losses, PotName::Slashed] {
         put(key::pot(name), Record::of(&Pot::default()));
+    }
+    if let Some(setup) = setup {
+        super::sealed::birth(genesis, &setup, block.height, &mut put);
     }
     outcome
 }

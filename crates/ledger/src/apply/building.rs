@@ -130,7 +130,7 @@ impl<R: Read> Run<'_, R> {
 
     /// Loss threshold on the price (requirement C9). Offers and needs alone make the price, so a rise is no
     /// builder's fault: it ends the gate and costs nobody a wager.
-    fn price_rise_allowed(&self, price: Price) -> bool {
+    pub(super) fn price_rise_allowed(&self, price: Price) -> bool {
         let rise_ppm = self.rules.thresholds.price_rise_ppm;
         let Some(last) = self.head.price.filter(|_| rise_ppm > 0) else {
             return true;

@@ -39,6 +39,9 @@ impl<R: Read> Run<'_, R> {
         let authors = self.authors(commands);
         self.touch_parts(commands);
         let all_signed = self.store.is_complete() && self.all_signed(commands, &authors);
+        if all_signed || !self.store.is_complete() {
+            self.verify_early(commands);
+        }
         for (signed, author) in commands.iter().zip(authors) {
             let key_checked = author.filter(|_| all_signed).map(|member| member.key);
             if let Ok(result) = self.run_command(signed, key_checked.as_ref()) {
@@ -121,7 +124,11 @@ impl<R: Read> Run<'_, R> {
     }
 
     fn run_checked(&mut self, author: MemberId, member: &mut Member, command: &Command) -> Step {
+        if self.kind_forbids(command) {
+            return Ok(Err(self.kind_wrong()));
+        }
         match command {
+            Command::Sealed { sealed } => self.run_sealed(author, &sealed.0),
             Command::Offer { gate, offer } => self.take_offer(author, *gate, offer),
             Command::Need { gate, need } => self.take_need(author, *gate, need),
             Command::Wager { gate, tokens } => self.take_wager(author, *gate, *tokens),

@@ -39,21 +39,23 @@ impl<R: Read> Run<'_, R> {
     pub(super) const fn horizon_intervals(&self) -> Option<u16> {
         match self.params.market.kind {
             GateKind::Horizon { intervals } => Some(intervals),
-            GateKind::Open {} => None,
+            GateKind::Open {} | GateKind::Sealed { .. } => None,
         }
     }
 
     /// Rule C8 for what only one kind of gate takes.
     pub(super) fn kind_is(&self, horizon: bool) -> Result<(), Refusal> {
+        if self.horizon_intervals().is_some() == horizon { Ok(()) } else { Err(self.kind_wrong()) }
+    }
+
+    /// Rule C8.
+    pub(super) const fn kind_wrong(&self) -> Refusal {
         let kind = match self.params.market.kind {
             GateKind::Horizon { .. } => "horizon",
             GateKind::Open {} => "open",
+            GateKind::Sealed { .. } => "sealed",
         };
-        if self.horizon_intervals().is_some() == horizon {
-            Ok(())
-        } else {
-            Err(Refusal::KindWrong { kind })
-        }
+        Refusal::KindWrong { kind }
     }
 
     /// Rules O11 and O12.

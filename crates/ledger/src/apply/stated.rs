@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 
 /// Rule A0: the bytes are no answer.
 const RULE_MALFORMED: u16 = 0;
-/// Rule K<n> of an answer over a horizon has this number more in a verdict.
+/// The K-rules of an answer over a horizon have this number more in a verdict.
 pub const HORIZON_RULES: u16 = 100;
 
 /// A problem that changes no more.

@@ -1,7 +1,10 @@
 //! Rules G1–G17: what a genesis document must be before a chain starts from it.
 
 use super::{Genesis, Role};
-use crate::records::LIVE_GATES_MAX;
+use crate::{
+    records::LIVE_GATES_MAX,
+    sealed::{self, TermsError},
+};
 use gridaccord_dispatch::{
     DURATION_MAX_S,
     horizon::{self, INTENSITY_MAX},
@@ -91,10 +94,13 @@ pub enum GenesisError {
     /// Rule G17.
     #[error("a market of horizons needs {0}")]
     HorizonUnfit(&'static str) = 17,
+    /// Rules T1–T10.
+    #[error(transparent)]
+    Sealed(#[from] TermsError) = 64,
 }
 
 impl Genesis {
-    /// Checks rules G1–G17.
+    /// Checks rules G1–G17, and T1–T10 of sealed gates.
     ///
     /// # Errors
     /// The first rule broken.
@@ -114,6 +120,7 @@ impl Genesis {
         self.carbon.check().map_err(GenesisError::CarbonInvalid)?;
         match self.market.kind {
             GateKind::Horizon { .. } => self.check_horizon(),
+            GateKind::Sealed { .. } => Ok(sealed::check(self)?),
             GateKind::Open {} => Ok(()),
         }
     }

@@ -15,6 +15,7 @@ use gridaccord_ledger::{
     },
     memory::MemoryState,
     records::{Account, Head, Member, Owner, Part, Pot, PotName, Roster, key},
+    sealed::{self, SealedPart, Stage},
 };
 use gridaccord_model::{
     Block as Step, CostCurve, GateId, Joules, MemberId, Money, Need, Offer, OwnerId, Price, Tier,
@@ -451,7 +452,18 @@ impl World {
                         *held.entry(seat.member.0).or_default() += seat.wager;
                     }
                 }
+                Phase::Sealed { stage: Stage::Opening { .. } } => {
+                    for seat in self.seats(gate.0) {
+                        *held.entry(seat.member.0).or_default() += seat.wager;
+                    }
+                }
                 _ => {}
+            }
+            for id in (0u16..).take(self.genesis.members.len()) {
+                let part = sealed::key::part(gate, MemberId(id));
+                if let Some(part) = self.state.find::<SealedPart>(&part) {
+                    *held.entry(id).or_default() += u64::from(part.bond);
+                }
             }
         }
         for id in (0u16..).take(self.genesis.members.len()) {

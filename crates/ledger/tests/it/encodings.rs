@@ -170,7 +170,7 @@ fn encodings_are_pinned() {
     assert_eq!((found.0.as_str(), found.1.as_str(), found.2.as_str()), pinned);
     let (blocks, records, events) = of_a_horizon;
     let found = (pin(&blocks), pin(&records), pin(&events));
-    let pinned = ("", "", "");
+    let pinned = ("1f3d16c0e2311d25", "8c0af09cc02cb6ce", "77ba3b9a8cfdaa98");
     assert_eq!((found.0.as_str(), found.1.as_str(), found.2.as_str()), pinned);
 }
 

@@ -228,7 +228,7 @@ fn play(world: &mut World, gate: u64, script: &Script) {
 fn sums_hold_and_every_gate_ends() {
     let reached = RefCell::new(BTreeMap::<&str, u32>::new());
     let scripts = prop::collection::vec(script(), 2..4);
-    let config = ProptestConfig { cases: 120, failure_persistence: None, ..Default::default() };
+    let config = ProptestConfig { cases: 80, failure_persistence: None, ..Default::default() };
     let mut runner =
         TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
     let outcome = runner.run(&scripts, |scripts| {

@@ -127,7 +127,7 @@ impl Scenario {
             GateKind::Horizon { intervals } => {
                 Some(Shape { intervals, duration_s: self.horizon.interval_s })
             }
-            GateKind::Open {} => None,
+            GateKind::Open {} | GateKind::Sealed { .. } => None,
         }
     }
 

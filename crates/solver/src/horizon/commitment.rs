@@ -6,6 +6,7 @@
 //! schedule are too far apart, the case with the lowest bound is split in two at the state that is least decided. What
 //! leaves here was checked, and its branches are its proof.
 
+mod moves;
 mod repair;
 mod schedule;
 mod search;

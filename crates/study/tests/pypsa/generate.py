@@ -1,7 +1,7 @@
 """Seeded networks as PyPSA CSV folders, with the objectives that PyPSA and HiGHS find for them.
 
     python -m venv venv && venv/bin/pip install -r requirements.txt
-    venv/bin/python generate.py
+    venv/bin/python generate.py [NAME...]
 
 Writes one folder per network beside this file, and expected.csv: name, what HiGHS says, its objective, and the relative
 difference allowed. The same versions and seeds give the same folders. Everything here is invented.
@@ -229,7 +229,7 @@ def commitment_ramps_alone(seed=22):
 
 
 def commitment_storage(seed=23):
-    n, rng = network(seed, 48)
+    n, rng = network(seed, 48, peak=110.0)
     thermal(n, "roof", 90, 0.0, p_max_pu=sun(n, rng))
     thermal(n, "wind", 30, 0.0, p_max_pu=wind(n, rng))
     thermal(n, "base", 50, 29.0, committable=True, p_min_pu=0.5, start_up_cost=2200, min_up_time=10,
@@ -258,25 +258,53 @@ def commitment_quarters(seed=24):
     return n
 
 
-def commitment_week(seed=25):
-    n, rng = network(seed, 168)
-    thermal(n, "wind", 70, 0.0, p_max_pu=wind(n, rng))
-    thermal(n, "coal", 45, 27.0, committable=True, p_min_pu=0.5, start_up_cost=2600, min_up_time=12,
-            min_down_time=10, ramp_limit_up=0.5, ramp_limit_down=0.5, ramp_limit_start_up=0.6,
-            ramp_limit_shut_down=0.6)
-    for number, (size, cost, start) in enumerate([(25, 44.0, 420), (20, 57.5, 210), (15, 73.0, 80)]):
-        thermal(n, f"engine {number}", size, cost, committable=True, p_min_pu=0.35, start_up_cost=start,
-                min_up_time=3, min_down_time=3, up_time_before=0)
-    n.add("StorageUnit", "battery", bus="site", p_nom=10, max_hours=3, efficiency_store=0.95,
-          efficiency_dispatch=0.95, state_of_charge_initial=15)
-    backup(n)
-    return n
-
-
 def commitment_infeasible(seed=26):
     n, rng = network(seed)
     thermal(n, "engine", 70, 50.0, committable=True, p_min_pu=0.6, start_up_cost=100, min_up_time=4)
     return n
+
+
+def large(loads, **plants):
+    """A few hours of gigawatts: what one attribute does."""
+    n = pypsa.Network()
+    n.set_snapshots(range(len(loads)))
+    n.add("Bus", "site")
+    n.add("Load", "halls", bus="site", p_set=[float(load) for load in loads])
+    for name, attributes in plants.items():
+        n.add("Generator", name, bus="site", **attributes)
+    return n
+
+
+def large_part_load():
+    return large([4200, 6100, 4900, 750], coal=dict(p_nom=9000, p_min_pu=0.3, marginal_cost=21, committable=True),
+                 gas=dict(p_nom=1100, p_min_pu=0.1, marginal_cost=72, committable=True))
+
+
+def large_up_time():
+    return large([4100, 820, 5200, 2900], coal=dict(p_nom=9500, p_min_pu=0.3, marginal_cost=21, committable=True),
+                 gas=dict(p_nom=1050, p_min_pu=0.1, marginal_cost=68, committable=True, up_time_before=0, min_up_time=3))
+
+
+def large_down_time():
+    return large([2900, 780, 3100, 7900],
+                 coal=dict(p_nom=9800, p_min_pu=0.3, marginal_cost=19, committable=True, min_down_time=2,
+                           down_time_before=1, up_time_before=0),
+                 gas=dict(p_nom=4100, p_min_pu=0.1, marginal_cost=71, committable=True))
+
+
+def large_costs():
+    return large([2950, 810, 3050, 8100],
+                 coal=dict(p_nom=9900, p_min_pu=0.3, marginal_cost=19.5, committable=True, min_down_time=2,
+                           start_up_cost=5200, up_time_before=0, down_time_before=1),
+                 gas=dict(p_nom=4200, p_min_pu=0.1, marginal_cost=69.5, committable=True, shut_down_cost=26))
+
+
+def large_ramps():
+    return large([4100, 6900, 7050, 7100, 6800, 3200],
+                 coal=dict(p_nom=9700, p_min_pu=0.1, marginal_cost=20.5, committable=True, start_up_cost=4800,
+                           up_time_before=0, ramp_limit_start_up=0.2, ramp_limit_up=0.12, ramp_limit_down=0.24,
+                           ramp_limit_shut_down=0.16),
+                 gas=dict(p_nom=9900, marginal_cost=70.5))
 
 
 def commitment_mixed(seed):
@@ -311,8 +339,10 @@ CASES = [
     ("commitment-ramps-alone", commitment_ramps_alone, COMMITTED),
     ("commitment-storage", commitment_storage, COMMITTED),
     ("commitment-quarters", commitment_quarters, COMMITTED),
-    ("commitment-week", commitment_week, COMMITTED),
     ("commitment-infeasible", commitment_infeasible, COMMITTED),
+    ("large-part-load", large_part_load, COMMITTED), ("large-up-time", large_up_time, COMMITTED),
+    ("large-down-time", large_down_time, COMMITTED), ("large-costs", large_costs, COMMITTED),
+    ("large-ramps", large_ramps, COMMITTED),
 ] + [(f"commitment-mixed-{seed}", lambda seed=seed: commitment_mixed(seed), COMMITTED) for seed in range(100, 112)]
 
 
@@ -320,8 +350,14 @@ def main():
     logging.disable(logging.WARNING)
     warnings.simplefilter("ignore")
     assert pypsa.__version__ == "1.1.2", pypsa.__version__
+    wanted = sys.argv[1:]
     rows = []
+    if wanted:
+        with open(HERE / "expected.csv", newline="") as file:
+            rows = [row for row in list(csv.reader(file))[1:] if row[0] not in wanted]
     for name, build, tolerance in CASES:
+        if wanted and name not in wanted:
+            continue
         n = build()
         n.name = name
         folder = HERE / name
@@ -333,6 +369,8 @@ def main():
         objective = n.objective if condition == "optimal" else ""
         rows.append([name, condition, repr(float(objective)) if objective != "" else "", tolerance])
         print(rows[-1], file=sys.stderr)
+    order = [name for name, _, _ in CASES]
+    rows.sort(key=lambda row: order.index(row[0]))
     with open(HERE / "expected.csv", "w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["name", "condition", "objective", "tolerance"])

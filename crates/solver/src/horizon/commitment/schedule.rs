@@ -61,6 +61,23 @@ pub(super) fn cheapest(plant: &Plant, fixed: &[Option<bool>], costs: &Costs) -> 
     Some(on)
 }
 
+/// Whether a schedule keeps least times, holds and where the plant can be on.
+pub(super) fn keeps(plant: &Plant, on: &[bool]) -> bool {
+    let cycling = plant.cycles();
+    let steps = Steps::new(&cycling);
+    let mut state = steps.before(cycling.was_on);
+    for (t, is_on) in on.iter().copied().enumerate() {
+        let within = |time: u32| t < time as usize;
+        let is_held = (within(cycling.held_on) && !is_on) || (within(cycling.held_off) && is_on);
+        let is_possible = !is_on || plant.power_min[t] <= plant.power_max[t];
+        match steps.after(state, is_on) {
+            Some(next) if is_possible && !is_held => state = next,
+            _ => return false,
+        }
+    }
+    true
+}
+
 /// States: on for 1, 2, … intervals, the last for as many or more, then off likewise.
 struct Steps {
     on: usize,

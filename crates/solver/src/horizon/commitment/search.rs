@@ -1,8 +1,8 @@
 //! Schedules, and branches between them and the bound.
 
 use super::{
-    CommitmentOutcome, GapReason, NOISE_KW, PRICE_UNIT, missing, multipliers,
-    program::{self, Fixed, Relaxed},
+    CommitmentOutcome, GapReason, NOISE_KW, PRICE_UNIT, missing, moves, multipliers,
+    program::{self, Directions, Fixed, Relaxed},
     repair,
     schedule::{Costs, cheapest},
 };
@@ -21,13 +21,19 @@ const WORK_MAX: usize = 8_000_000;
 /// Shares by which couplings are tightened so that whole watts keep them, tried in turn.
 const MARGINS: [f64; 4] = [1e-8, 1e-6, 3e-5, 1e-3];
 /// What is added to a state between off and on before it is rounded.
-const BIASES: [f64; 3] = [0.0, 0.3, 0.49];
+const BIASES: [f64; 2] = [0.0, 0.4];
+/// Moves tried from one schedule, the most promising first.
+const MOVES_MAX: usize = 60;
+/// How often storages that go both ways are told which way to go.
+const DIRECTED_MAX: usize = 3;
 /// A state nearer to off or on than this is decided.
 const DECIDED: f64 = 1e-5;
+/// Charging and discharging at once above this is no noise, kW.
+const BOTH_KW: f64 = 1e-2;
 /// Part of the gap asked for that branches leave open: rounding takes the rest.
 const OPEN: f64 = 0.6;
 
-type Schedule = Vec<Vec<bool>>;
+pub(super) type Schedule = Vec<Vec<bool>>;
 
 /// The best dispatch so far.
 struct Best {
@@ -86,7 +92,7 @@ impl<'a> Search<'a> {
         let fixed = vec![vec![None; self.problem.intervals()]; self.problem.plants().len()];
         self.add(Vec::new(), fixed, &root, None);
         self.schedules(0, &root);
-        self.improve();
+        self.polish();
         let is_exhausted = self.branch();
         let Some(best) = self.best.take() else {
             return CommitmentOutcome::NotFound { missing: short, refusal: self.refusal };
@@ -194,6 +200,11 @@ impl<'a> Search<'a> {
         fixed: &[Option<bool>],
         own: &CommitmentMultipliers,
     ) -> Option<Vec<bool>> {
+        cheapest(&self.problem.plants()[number], fixed, &self.costs(number, own))
+    }
+
+    /// What a plant's intervals, starts and stops cost at the prices of multipliers, currency per MWh times kW.
+    fn costs(&self, number: usize, own: &CommitmentMultipliers) -> Costs {
         let plant = &self.problem.plants()[number];
         let cycling = plant.cycles();
         let hours = f64::from(self.problem.base().parts().duration_s) / 3_600.0;
@@ -228,12 +239,11 @@ impl<'a> Search<'a> {
             let most = plant.power_max[t].0 as f64 * 1e-3;
             ((slope + 0.5 * quadratic * power) * power + standing - reserve * most, 0.0)
         });
-        let costs = Costs {
+        Costs {
             interval: interval.collect(),
             start: cycling.start_cost as f64 * 1e-6 / hours,
             stop: cycling.stop_cost as f64 * 1e-6 / hours,
-        };
-        cheapest(plant, fixed, &costs)
+        }
     }
 
     /// Dispatches a schedule, unless it was before, and keeps it if it is the best.
@@ -242,13 +252,8 @@ impl<'a> Search<'a> {
         if self.work > WORK_MAX && self.best.is_some() || !self.tried.insert(schedule.clone()) {
             return false;
         }
-        let fixed: Fixed =
-            schedule.iter().map(|on| on.iter().map(|is_on| Some(*is_on)).collect()).collect();
         for margin in MARGINS {
-            let Some(relaxed) = self.relax(&fixed, margin) else { return false };
-            if relaxed.short.iter().any(|power| power.abs() > NOISE_KW) {
-                return false;
-            }
+            let Some(relaxed) = self.dispatch(&schedule, margin) else { return false };
             let solution = repair::solution(self.problem, &schedule, &relaxed);
             match check_feasible(self.problem, &solution) {
                 Ok(()) => return self.keep(solution, relaxed),
@@ -256,6 +261,38 @@ impl<'a> Search<'a> {
             }
         }
         false
+    }
+
+    /// A schedule's dispatch in which storages go one way at a time, as far as telling them helps.
+    fn dispatch(&mut self, schedule: &Schedule, margin: f64) -> Option<Relaxed> {
+        let reservoirs = self.problem.reservoirs().len();
+        let mut directions: Directions = vec![vec![None; self.problem.intervals()]; reservoirs];
+        let mut found = None;
+        for _ in 0..DIRECTED_MAX {
+            let relaxed =
+                program::dispatch(self.problem, schedule, &directions, self.penalty, margin)?;
+            self.work += relaxed.work;
+            self.programs += 1;
+            if relaxed.short.iter().any(|power| power.abs() > NOISE_KW) {
+                return found;
+            }
+            let mut goes_both = false;
+            for (number, list) in directions.iter_mut().enumerate() {
+                for (t, direction) in list.iter_mut().enumerate() {
+                    let (charge, discharge) =
+                        (relaxed.charge[number][t], relaxed.discharge[number][t]);
+                    if charge.min(discharge) > BOTH_KW {
+                        *direction = Some(discharge > charge);
+                        goes_both = true;
+                    }
+                }
+            }
+            found = Some(relaxed);
+            if !goes_both {
+                break;
+            }
+        }
+        found
     }
 
     fn keep(&mut self, solution: CommitmentSolution, relaxed: Relaxed) -> bool {
@@ -282,6 +319,23 @@ impl<'a> Search<'a> {
             relaxed,
         });
         true
+    }
+
+    /// Better schedules near the best one: first by prices, then by moves.
+    fn polish(&mut self) {
+        loop {
+            self.improve();
+            let Some(best) = &self.best else { return };
+            let plants = 0..self.problem.plants().len();
+            let costs: Vec<Costs> = plants.map(|number| self.costs(number, &best.given)).collect();
+            let moves = moves::near(self.problem, &best.solution.on, &costs);
+            let untried = moves.into_iter().filter(|schedule| !self.tried.contains(schedule));
+            let untried: Vec<Schedule> = untried.take(MOVES_MAX).collect();
+            let is_better = untried.into_iter().any(|schedule| self.try_schedule(Some(schedule)));
+            if !is_better || self.work > WORK_MAX {
+                return;
+            }
+        }
     }
 
     /// Each plant in turn takes its cheapest schedule at the prices of the best dispatch, as long as that gains.
@@ -352,7 +406,11 @@ impl<'a> Search<'a> {
             }
             let enough = self.enough();
             if self.nodes[count].bound.is_some_and(|bound| bound < enough) {
+                let cost = self.best.as_ref().map(|best| best.cost);
                 self.schedules(count, &relaxed);
+                if self.best.as_ref().map(|best| best.cost) != cost {
+                    self.polish();
+                }
             }
         }
         self.nodes[node].children = Some((first, first + 1));
@@ -390,5 +448,5 @@ impl<'a> Search<'a> {
 /// Whether a reservoir charges and discharges at once by more than a watt.
 fn both_ways(relaxed: &Relaxed) -> bool {
     let pairs = relaxed.charge.iter().flatten().zip(relaxed.discharge.iter().flatten());
-    pairs.into_iter().any(|(charge, discharge)| charge.min(*discharge) > 1e-3)
+    pairs.into_iter().any(|(charge, discharge)| charge.min(*discharge) > BOTH_KW)
 }

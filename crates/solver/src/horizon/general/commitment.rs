@@ -45,6 +45,108 @@ pub(in super::super) struct Relaxed {
     pub(in super::super) work: usize,
 }
 
+/// Whether a reservoir may only discharge in an interval, or only charge: by reservoir and interval.
+pub(in super::super) type Directions = Vec<Vec<Option<bool>>>;
+
+/// Dispatches a schedule; `None` where no power keeps its limits at starts and stops, or it is too large to factor.
+pub(in super::super) fn dispatch(
+    problem: &Commitment,
+    on: &[Vec<bool>],
+    directions: &Directions,
+    penalty: f64,
+    margin: f64,
+) -> Option<Relaxed> {
+    let mut model = Model::new(problem.base(), margin);
+    model.by_interval = true;
+    let plants: Option<Vec<Running>> = (problem.plants().iter().zip(on))
+        .map(|(plant, on)| add_running(&mut model, plant, on))
+        .collect();
+    let plants = plants?;
+    let reservoirs: Vec<ReservoirIndex> = (problem.reservoirs().iter())
+        .map(|reservoir| add_reservoir(&mut model, problem, reservoir))
+        .collect();
+    for (index, directions) in reservoirs.iter().zip(directions) {
+        for (t, direction) in directions.iter().enumerate() {
+            let Some(discharges) = direction else { continue };
+            let closed = if *discharges { index.charge[t] } else { index.discharge[t] };
+            model.program.columns[closed as usize].hi = 0.0;
+        }
+    }
+    let slack = add_slack(&mut model, problem, penalty);
+    let solved = model.program.solve(TO_PROVE)?;
+    let running = plants.iter().map(|index| index.powers(&solved)).collect();
+    let ramp = plants.iter().map(|index| index.multipliers(&solved)).collect();
+    let on = on.iter().map(|on| on.iter().map(|is_on| f64::from(u8::from(*is_on))).collect());
+    Some(relaxed(problem, &model, &solved, (on.collect(), running, ramp), &reservoirs, &slack))
+}
+
+/// A plant of a schedule.
+#[derive(Debug, Default)]
+struct Running {
+    /// Its power where it is on.
+    power: Vec<Option<u32>>,
+    /// Rows g − g₋₁ − v = 0 where it is on before and after.
+    ramp: Vec<Option<u32>>,
+    has_ramp: bool,
+}
+
+impl Running {
+    fn powers(&self, solved: &Solved) -> Vec<f64> {
+        self.power.iter().map(|at| at.map_or(0.0, |at| solved.x[at as usize])).collect()
+    }
+
+    fn multipliers(&self, solved: &Solved) -> Vec<f64> {
+        if !self.has_ramp {
+            return Vec::new();
+        }
+        self.ramp.iter().map(|row| row.map_or(0.0, |row| solved.y[row as usize])).collect()
+    }
+}
+
+fn add_running(model: &mut Model, plant: &Plant, on: &[bool]) -> Option<Running> {
+    model.resources += 1;
+    let mut index = Running { has_ramp: plant.ramp.is_some(), ..Running::default() };
+    let mut before = plant.cycles().was_on;
+    if before && on.first() == Some(&false) && !plant.may_stop_at_once() {
+        return None;
+    }
+    for (t, is_on) in on.iter().copied().enumerate() {
+        let mut column = None;
+        let mut link = None;
+        if is_on {
+            let (lo, hi) = limits(plant, t, !before, on.get(t + 1) == Some(&false))?;
+            let cost = plant.linear[t] as f64 * 1e-6;
+            let quadratic = plant.quadratic as f64 * 1e-3;
+            let key = model.key(Rank::State, t);
+            let power = model.program.column(key, Column { cost, quadratic, lo, hi });
+            model.emit(t, power, plant.carbon_mg_per_kwh, plant.embodied_mg_per_kwh);
+            let (balance, reserve) = (model.balance[t], model.reserve[t]);
+            model.program.entry(balance, power, 1.0);
+            if plant.ramp.is_some() {
+                model.program.entry(reserve, power, 1.0);
+                model.program.rows[reserve as usize].right += kilowatts(plant.power_max[t]);
+            }
+            let previous = t.checked_sub(1).and_then(|previous| index.power[previous]);
+            link = plant.ramp.zip(previous).map(|(ramp, previous)| {
+                let (lo, hi) = (-kilowatts(ramp.down), kilowatts(ramp.up));
+                let change = Column { lo, hi, ..Column::default() };
+                let change = model.program.column(model.key(Rank::Local, t), change);
+                let row = Row { is_equality: true, right: 0.0 };
+                let row = model.program.row(model.key(Rank::Link, t), row);
+                model.program.entry(row, power, 1.0);
+                model.program.entry(row, previous, -1.0);
+                model.program.entry(row, change, -1.0);
+                row
+            });
+            column = Some(power);
+        }
+        index.power.push(column);
+        index.ramp.push(link);
+        before = is_on;
+    }
+    Some(index)
+}
+
 /// Solves; `None` where the program is too large to factor.
 pub(in super::super) fn solve(
     problem: &Commitment,
@@ -61,16 +163,34 @@ pub(in super::super) fn solve(
     let reservoirs: Vec<ReservoirIndex> = (problem.reservoirs().iter())
         .map(|reservoir| add_reservoir(&mut model, problem, reservoir))
         .collect();
-    let (short, surplus) = add_slack(&mut model, problem, penalty);
+    let slack = add_slack(&mut model, problem, penalty);
     let solved = model.program.solve(TO_PROVE)?;
+    let x = |columns: &Vec<u32>| columns.iter().map(|at| solved.x[*at as usize]).collect();
+    let on = plants.iter().map(|index| x(&index.on)).collect();
+    let powers = plants.iter().map(|index| x(&index.power)).collect();
+    let ramp = plants.iter().map(|index| index.multipliers(&solved)).collect();
+    Some(relaxed(problem, &model, &solved, (on, powers, ramp), &reservoirs, &slack))
+}
+
+/// States, powers and ramp multipliers by plant.
+type PlantLists = (Vec<Vec<f64>>, Vec<Vec<f64>>, Vec<Vec<f64>>);
+
+fn relaxed(
+    problem: &Commitment,
+    model: &Model,
+    solved: &Solved,
+    (on, plants, ramp): PlantLists,
+    reservoirs: &[ReservoirIndex],
+    (short, surplus): &(Vec<u32>, Vec<u32>),
+) -> Relaxed {
     let unknowns = model.program.columns.len() + model.program.rows.len();
     let x = |columns: &Vec<u32>| columns.iter().map(|at| solved.x[*at as usize]).collect();
-    let missing = short.iter().zip(&surplus);
-    Some(Relaxed {
-        base: model.point(problem.base(), &solved),
-        on: plants.iter().map(|index| x(&index.on)).collect(),
-        plants: plants.iter().map(|index| x(&index.power)).collect(),
-        ramp: plants.iter().map(|index| index.multipliers(&solved)).collect(),
+    let missing = short.iter().zip(surplus);
+    Relaxed {
+        base: model.point(problem.base(), solved),
+        on,
+        plants,
+        ramp,
         charge: reservoirs.iter().map(|index| x(&index.charge)).collect(),
         discharge: reservoirs.iter().map(|index| x(&index.discharge)).collect(),
         stored: reservoirs.iter().map(|index| x(&index.stored)).collect(),
@@ -84,7 +204,7 @@ pub(in super::super) fn solve(
             .collect(),
         converged: solved.converged,
         work: unknowns * (solved.iterations + 1),
-    })
+    }
 }
 
 #[derive(Debug, Default)]
