@@ -289,7 +289,7 @@ fn terms_of_sealed_gates_round_trip() {
         price_floor: -50_000,
         feed_in: 60_000,
         retail: 200_000,
-        tier_values: [2_000_000, 5_000_000],
+        tier_values: [400_000, 700_000],
         reserve_w: 60_000,
         reserve_price: 10_000,
         penalty_floor: 50_001,
@@ -307,6 +307,15 @@ fn terms_of_sealed_gates_round_trip() {
         grid_forming: MemberId(3),
     };
     let mut genesis = signed().check().unwrap();
+    let mut members: Vec<GenesisMember> = genesis.members.iter().cloned().collect();
+    members.push(GenesisMember {
+        name: Label::new("notary").unwrap(),
+        role: Role::Certifier,
+        key: key(61).public_key(),
+        ..members[3].clone()
+    });
+    (members[2].role, members[3].role) = (Role::Campus, Role::Utility);
+    genesis.members = Bounded::new(members).unwrap();
     let open = genesis.clone();
     genesis.market.kind = GateKind::Sealed { terms };
     let addresses: BTreeMap<Name, _> = BTreeMap::new();
