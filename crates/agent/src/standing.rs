@@ -29,8 +29,9 @@ impl Standing<'_> {
     /// What a storage will have stored at the gate's interval's start, µWh: measured, and what the set points between
     /// make of it.
     ///
-    /// Measured is what it had when the gate opened, so that the figure does not depend on when a block came. Where an
-    /// interval between has no plan yet, the one before is taken to hold. `storage` says what it started with.
+    /// Measured is what it had when the gate opened, so that the figure does not depend on when a block came; or later,
+    /// where a restart forgot a set point since. Where an interval between has no plan yet, the one before is taken to
+    /// hold. `storage` says what it started with.
     #[must_use]
     pub fn stored_uwh(&self, storage: &StorageOffer) -> i64 {
         let opened = self.interval.start.0.saturating_sub(u64::from(self.market.open_lead_s));
@@ -41,6 +42,12 @@ impl Standing<'_> {
         let (first, mut stored) = measured.unwrap_or((0, storage.stored_uwh));
         for number in first..self.number(self.interval.start) {
             let Interval { start, duration_s } = self.interval_of(number);
+            if !self.set_points.contains_key(&start)
+                && let Some(after) = self.device.stored_uwh(self.interval_of(number + 1).start)
+            {
+                stored = after;
+                continue;
+            }
             let set_point = self.set_points.range(..=start).next_back();
             let asked = set_point.map_or(Watts::ZERO, |(_, power)| *power);
             let power = storage.held(stored, asked, duration_s);

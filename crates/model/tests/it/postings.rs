@@ -308,7 +308,7 @@ fn every_rule_of_a_horizon_names_its_place() {
         ),
         (
             offer("price_per_kwh = 0.6\n"),
-            "line 16, column 8: `a`, gate of interval 0: trades at 0.600000 to 0.600000, outside ±0.500000, the price cap",
+            "line 16, column 8: `a`, gate of interval 0: trades at 600000 µ/kWh to 600000 µ/kWh, outside ±500000 µ/kWh, the price cap",
         ),
         (
             "[members.offer]\npower_min_w = [0, 0, 9, 0]\npower_max_w = [4, 4, 9, 9]\nprice_per_kwh = 0.1\nramp_up_w_per_interval = 4\nramp_down_w_per_interval = 9\n".to_owned(),
