@@ -10,6 +10,6 @@ pub mod horizon;
 
 pub use horizon::{
     Explanation, GapReason, HorizonOutcome, Limit, OpenAnswer, OpenEnds, Relaxation, StopReason,
-    propose_horizon, propose_open,
+    propose_horizon, propose_horizon_warm, propose_open,
 };
 pub use interval::propose;

@@ -10,4 +10,5 @@ mod it {
     mod infeasible;
     mod interval;
     mod opportunity;
+    mod warm;
 }
