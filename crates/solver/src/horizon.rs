@@ -18,6 +18,7 @@ mod ipm;
 mod lanes;
 mod linear;
 mod open;
+mod packs;
 mod point;
 mod proof;
 mod ramped;
@@ -26,6 +27,7 @@ mod rows;
 mod scaled;
 mod shift;
 mod store;
+mod warm;
 
 pub use commitment::{CommitmentOutcome, propose_commitment};
 pub use explain::{Explanation, Limit, Relaxation};
@@ -38,9 +40,13 @@ use gridaccord_dispatch::horizon::{
 use ipm::{End, Ipm};
 use point::Point;
 use scaled::Scaled;
+use warm::Before;
 
-/// Shares by which the general program's couplings are tightened, tried in turn.
-const MARGINS: [f64; 4] = [1e-8, 1e-6, 3e-5, 1e-3];
+/// Shares by which couplings are tightened, so that rounding to whole watts does not break them; tried in turn.
+const MARGINS: [f64; 3] = [1e-6, 3e-5, 1e-3];
+
+/// Barrier parameter of a warm start over the bill by pair: less leaves values stuck at bounds that they must leave.
+const WARM_SHARE: f64 = 1e-3;
 
 /// What the solver came to, each with its evidence.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -122,21 +128,34 @@ pub fn propose_horizon(problem: &Horizon, gap_ppb: u32) -> HorizonOutcome {
     if let Some(proof) = proof::of_single_intervals(problem) {
         return infeasible(proof);
     }
-    let mut best = structured(problem, gap_ppb);
-    for margin in MARGINS {
-        let is_done = |best: &Attempt| best.is_optimal || best.reason == GapReason::BothWays;
-        if best.as_ref().is_some_and(is_done) {
+    let mut best = None;
+    let tries = [true, false].into_iter().flat_map(|is_first| MARGINS.map(|by| (is_first, by)));
+    let mut skipped = if scaled::fits(problem) { None } else { Some(true) };
+    for (is_structured, margin) in tries {
+        // A wider margin helps only where rounding to whole watts broke a limit.
+        if best
+            .as_ref()
+            .is_some_and(|best: &Attempt| best.is_optimal || best.reason == GapReason::BothWays)
+        {
             break;
         }
-        let Some((point, converged, iterations)) = general::solve(problem, margin) else { break };
-        let attempt = judge(problem, &point, converged, gap_ppb, iterations);
+        if skipped == Some(is_structured) {
+            continue;
+        }
+        let (attempt, converged) = if is_structured {
+            structured(problem, gap_ppb, margin)
+        } else {
+            let Some((point, converged, iterations)) = general::solve(problem, margin) else {
+                break;
+            };
+            (judge(problem, &point, converged, gap_ppb, iterations), converged)
+        };
         best = Some(match best {
             Some(best) => better(best, attempt),
             None => attempt,
         });
-        // A wider margin helps only where rounding to whole watts broke a limit.
-        if !converged || best.as_ref().is_some_and(|best| best.verdict.is_ok()) {
-            break;
+        if !converged {
+            skipped = Some(is_structured);
         }
     }
     let Some(best) = best else {
@@ -153,20 +172,71 @@ pub fn propose_horizon(problem: &Horizon, gap_ppb: u32) -> HorizonOutcome {
     }
 }
 
+/// Solves a horizon from the answer to the one `shift` intervals before: the same resources in the same order, time
+/// moved on.
+///
+/// The answer depends on the problem, the answer before and `shift` alone, on every machine the same. It need not be the
+/// one that [`propose_horizon`] finds: both pass the same exact check. Where the answer before is of another shape, or
+/// the start proves no good, this is [`propose_horizon`].
+#[must_use]
+pub fn propose_horizon_warm(
+    problem: &Horizon,
+    gap_ppb: u32,
+    before: &HorizonAnswer,
+    shift: usize,
+) -> HorizonOutcome {
+    if let Some(Attempt { answer, verdict: Ok(verified), is_optimal: true, iterations, .. }) =
+        warmed(problem, gap_ppb, before, shift)
+    {
+        return HorizonOutcome::Optimal { answer, verified, iterations };
+    }
+    propose_horizon(problem, gap_ppb)
+}
+
+fn warmed(
+    problem: &Horizon,
+    gap_ppb: u32,
+    before: &HorizonAnswer,
+    shift: usize,
+) -> Option<Attempt> {
+    if !scaled::fits(problem) {
+        return None;
+    }
+    let before = Before::new(problem, before, shift)?;
+    let prices = vec![0.0; problem.intervals()];
+    let mut ipm = Ipm::new(Scaled::new(problem, &prices, 1.0, MARGINS[0]), prices, 1.0);
+    let mu = warm_mu(problem, &ipm);
+    ipm.warm(problem, &before, mu);
+    let end = ipm.run();
+    let point = Point::of(problem, &ipm);
+    Some(judge(problem, &point, end == End::Converged, gap_ppb, ipm.iterations))
+}
+
+/// Barrier parameter of a warm start: a share of the tariff's bill for all demand, by pair of bound and multiplier.
+fn warm_mu(problem: &Horizon, ipm: &Ipm) -> f64 {
+    let parts = problem.parts();
+    let bill: f64 = parts
+        .demand
+        .iter()
+        .zip(&parts.tie.tariff)
+        .map(|(power, price)| {
+            power.0 as f64 / scaled::POWER_UNIT * (1.0 + price.0.abs() as f64 * 1e-3)
+        })
+        .sum();
+    WARM_SHARE * bill / ipm.pairs().max(1.0)
+}
+
 fn infeasible((certificate, proof, explanation): proof::Proof) -> HorizonOutcome {
     HorizonOutcome::Infeasible { certificate: Box::new(certificate), proof, explanation }
 }
 
-/// The interior point that uses the structure, where that is all the problem has.
-fn structured(problem: &Horizon, gap_ppb: u32) -> Option<Attempt> {
-    if !scaled::fits(problem) {
-        return None;
-    }
+/// The interior point that uses the structure, and whether it converged.
+fn structured(problem: &Horizon, gap_ppb: u32, margin: f64) -> (Attempt, bool) {
     let (prices, mu) = start(problem);
-    let mut ipm = Ipm::new(Scaled::new(problem, &prices, mu), prices, mu);
-    let end = ipm.run();
+    let mut ipm = Ipm::new(Scaled::new(problem, &prices, mu, margin), prices, mu);
+    let converged = ipm.run() == End::Converged;
     let point = Point::of(problem, &ipm);
-    Some(judge(problem, &point, end == End::Converged, gap_ppb, ipm.iterations))
+    (judge(problem, &point, converged, gap_ppb, ipm.iterations), converged)
 }
 
 /// Rounds and checks a point.
@@ -274,18 +344,61 @@ mod generator;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use gridaccord_dispatch::horizon::{HorizonParts, ShiftableLoad};
+    use gridaccord_model::{CarbonMg, Watts};
+
+    /// Problems that both interior points know, each with something the plain campus lacks.
+    fn variants(problem: &Horizon) -> Vec<Horizon> {
+        let size = problem.intervals();
+        let mean = problem.parts().demand.iter().map(|power| power.0).sum::<i64>() / size as i64;
+        let changed = |change: &dyn Fn(&mut HorizonParts)| {
+            let mut parts = problem.parts().clone();
+            change(&mut parts);
+            Horizon::new(parts).unwrap()
+        };
+        let shiftable = |parts: &mut HorizonParts| {
+            let load = |number: i64| ShiftableLoad {
+                power_max: vec![Watts(5_000 * number); size],
+                power_sum: Watts(2_000 * number * size as i64),
+            };
+            parts.shiftable = (1..=9).map(load).collect();
+        };
+        let intervals = |parts: &mut HorizonParts| {
+            parts.carbon.operating.interval = vec![CarbonMg(mean * 300 / 12); size];
+            parts.carbon.operating.excess_interval = CarbonMg(mean);
+            parts.carbon.operating.excess_horizon = CarbonMg(mean * 5);
+        };
+        vec![
+            problem.clone(),
+            changed(&shiftable),
+            changed(&intervals),
+            changed(&|parts| parts.tie.demand_charge = 5_000_000),
+            changed(&|parts| {
+                parts.carbon.whole.horizon = Some(CarbonMg(mean * size as i64 * 260 / 12));
+            }),
+            changed(&|parts| {
+                shiftable(parts);
+                intervals(parts);
+                parts.tie.demand_charge = 5_000_000;
+            }),
+        ]
+    }
 
     #[test]
     fn both_interior_points_prove_the_same_optimum() {
         for (resources, intervals) in [(4, 24), (9, 48), (40, 12)] {
             for quadratic in [false, true] {
-                let problem = generator::campus(23, resources, intervals, quadratic);
-                let first = structured(&problem, 10_000).unwrap().verdict.unwrap();
-                let (point, converged, iterations) = general::solve(&problem, MARGINS[0]).unwrap();
-                let second = judge(&problem, &point, converged, 10_000, iterations);
-                assert!(converged && second.is_optimal, "{:?}", second.verdict);
-                let second = second.verdict.unwrap();
-                assert!(first.bound <= second.cost && second.bound <= first.cost);
+                let campus = generator::campus(23, resources, intervals, quadratic);
+                for (number, problem) in variants(&campus).iter().enumerate() {
+                    let (first, _) = structured(problem, 10_000, MARGINS[0]);
+                    let (point, converged, iterations) =
+                        general::solve(problem, MARGINS[0]).unwrap();
+                    let second = judge(problem, &point, converged, 10_000, iterations);
+                    assert!(first.is_optimal, "{number}: {:?}", first.verdict);
+                    assert!(converged && second.is_optimal, "{number}: {:?}", second.verdict);
+                    let (first, second) = (first.verdict.unwrap(), second.verdict.unwrap());
+                    assert!(first.bound <= second.cost && second.bound <= first.cost);
+                }
             }
         }
     }

@@ -10,6 +10,7 @@ pub mod horizon;
 
 pub use horizon::{
     CommitmentOutcome, Explanation, GapReason, HorizonOutcome, Limit, OpenAnswer, OpenEnds,
-    Relaxation, StopReason, propose_commitment, propose_horizon, propose_open,
+    Relaxation, StopReason, propose_commitment, propose_horizon, propose_horizon_warm,
+    propose_open,
 };
 pub use interval::propose;

@@ -11,4 +11,5 @@ mod it {
     mod infeasible;
     mod interval;
     mod opportunity;
+    mod warm;
 }

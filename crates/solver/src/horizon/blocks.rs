@@ -233,6 +233,14 @@ pub(super) struct Measured {
     pub(super) gap: Lanes,
 }
 
+impl Measured {
+    #[inline(always)]
+    pub(super) fn add(&mut self, other: Self) {
+        self.cost += other.cost;
+        self.gap += other.gap;
+    }
+}
+
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct FreeCell {
     pub(super) power: Cell,
@@ -264,6 +272,7 @@ pub(super) struct FreeSpec {
 }
 
 /// One value of each resource; zero for lanes without.
+#[inline(always)]
 pub(super) fn gather<S>(specs: &[S], value: impl Fn(&S) -> f64) -> Lanes {
     let mut lanes = Lanes::ZERO;
     for (lane, spec) in lanes.0.iter_mut().zip(specs) {
@@ -298,6 +307,18 @@ impl Free {
     /// Pairs of bound and multiplier.
     pub(super) fn pairs(&self) -> usize {
         self.cells.iter().map(|cell| pairs(cell.lo, cell.hi)).sum()
+    }
+
+    /// Places one resource at the given powers.
+    pub(super) fn place(&mut self, lane: usize, powers: &[f64], charges: &Charges, mu: f64) {
+        for (t, power) in powers.iter().enumerate() {
+            self.cells[t].power.x.0[lane] = *power;
+            let slope = self.slope(&self.cells[t], charges, t).0[lane];
+            let cell = &mut self.cells[t];
+            let bounds = (cell.lo.0[lane], cell.hi.0[lane]);
+            cell.power.x.0[lane] = bounds.0;
+            cell.power.place(lane, *power, bounds, slope, mu);
+        }
     }
 
     #[inline(always)]

@@ -7,7 +7,7 @@
 use super::{
     blocks::Reaction,
     lanes::Lanes,
-    linear::{Symmetric, dot},
+    linear::{SIDES, Symmetric, dot},
 };
 
 /// A vector over prices and reserve prices.
@@ -34,10 +34,9 @@ pub(super) struct Border {
     slack: Vec<f64>,
     /// Θ = (1/N + 1/M)⁻¹ by interval.
     merged: Vec<f64>,
-    /// B, and what solving for it gives.
+    /// B.
     columns: Vec<Column>,
-    solved: Vec<Column>,
-    /// G − Bᵀ·solved, factored by rows with pivots.
+    /// G − Bᵀ·P⁻¹·B, P being the matrix over prices and reserve prices; factored by rows with pivots.
     dense: Dense,
 }
 
@@ -66,12 +65,11 @@ impl Border {
         matrix.factor();
         let count = columns.len();
         let dense = Dense { size: count, rows: stiffness, order: Vec::new() };
-        let mut border =
-            Self { matrix, diagonal, slack, merged, columns, solved: Vec::new(), dense };
-        border.solved = border.columns.iter().map(|column| border.core(column)).collect();
+        let mut border = Self { matrix, diagonal, slack, merged, columns, dense };
+        let halves = border.halves();
         for row in 0..count {
             for column in 0..=row {
-                let product = border.columns[row].dot(&border.solved[column]);
+                let product = dot(&halves[row], &halves[column]);
                 border.dense.rows[row * count + column] -= product;
                 if column < row {
                     border.dense.rows[column * count + row] -= product;
@@ -80,6 +78,34 @@ impl Border {
         }
         border.dense.factor();
         border
+    }
+
+    /// Vectors whose inner products are Bᵀ·P⁻¹·B: with w = B₁/N + B₂/M and Θ + S = L·Lᵀ, L⁻¹·Θw and
+    /// (B₁ − B₂)/√(N + M), in which nothing large cancels.
+    #[inline(always)]
+    fn halves(&self) -> Vec<Vec<f64>> {
+        let size = self.merged.len();
+        let mut halves = Vec::with_capacity(self.columns.len());
+        for columns in self.columns.chunks(SIDES) {
+            let mut sides = vec![0.0; size * SIDES];
+            for (side, Column { price, reserve }) in columns.iter().enumerate() {
+                for t in 0..size {
+                    let load = price[t] / self.diagonal[t] + reserve[t] / self.slack[t];
+                    sides[t * SIDES + side] = self.merged[t] * load;
+                }
+            }
+            self.matrix.forward(&mut sides);
+            for (side, Column { price, reserve }) in columns.iter().enumerate() {
+                let mut half: Vec<f64> = (0..size).map(|t| sides[t * SIDES + side]).collect();
+                half.extend(
+                    (0..size).map(|t| {
+                        (price[t] - reserve[t]) / (self.diagonal[t] + self.slack[t]).sqrt()
+                    }),
+                );
+                halves.push(half);
+            }
+        }
+        halves
     }
 
     /// Gives the matrix back, to be filled again.
@@ -117,7 +143,10 @@ impl Border {
     /// Steps a = dλ and b = −dρ, and β.
     #[inline(always)]
     pub(super) fn solve(&self, right: &Column, border: &[f64]) -> (Column, Vec<f64>) {
-        let mut base = self.core(right);
+        let base = self.core(right);
+        if self.columns.is_empty() {
+            return (base, Vec::new());
+        }
         let mut steps: Vec<f64> = self
             .columns
             .iter()
@@ -125,13 +154,16 @@ impl Border {
             .map(|(column, right)| column.dot(&base) - right)
             .collect();
         self.dense.solve(&mut steps);
-        for (step, column) in steps.iter().zip(&self.solved) {
-            for t in 0..base.price.len() {
-                base.price[t] += step * column.price[t];
-                base.reserve[t] += step * column.reserve[t];
+        let mut all = right.clone();
+        for (step, column) in steps.iter().zip(&self.columns) {
+            for (sum, value) in all.price.iter_mut().zip(&column.price) {
+                *sum += step * value;
+            }
+            for (sum, value) in all.reserve.iter_mut().zip(&column.reserve) {
+                *sum += step * value;
             }
         }
-        (base, steps)
+        (self.core(&all), steps)
     }
 }
 

@@ -1,6 +1,8 @@
 //! A single variable over all intervals, between bounds, with the multipliers of both bounds: the tie's import, the
 //! peak, the excess over a cap. Resources, of which there are many, are [`cell`](super::cell)s eight at a time.
 
+use super::warm::placed;
+
 /// Share of the way to the boundary that a step may take.
 pub(super) const TO_BOUNDARY: f64 = 0.9995;
 /// Curvature of a variable whose bounds meet: no step remains.
@@ -121,6 +123,15 @@ impl Boxed {
             cell
         };
         Self(x.iter().zip(lo).zip(hi).map(cell).collect())
+    }
+
+    /// Moves one interval's value and multipliers to a reduced cost, a little off the bounds.
+    pub(super) fn place(&mut self, t: usize, x: f64, slope: f64, mu: f64) {
+        let cell = &mut self.0[t];
+        if let Some((x, z_lo, z_hi)) = placed(x, cell.lo, cell.hi, slope, mu) {
+            (cell.x, cell.z_lo, cell.z_hi) = (x, z_lo, z_hi);
+            cell.prepare();
+        }
     }
 
     /// Values by interval.

@@ -59,6 +59,27 @@ impl Import {
         self
     }
 
+    /// Places import, and the peak with its multipliers where there is a charge on it.
+    pub(super) fn place(&mut self, powers: &[f64], kappa: &[f64], charges: &Charges, mu: f64) {
+        let is_charged = self.peak.is_some();
+        for (t, power) in powers.iter().enumerate() {
+            let own = if is_charged { kappa[t] } else { 0.0 };
+            let slope = self.tariff[t] + self.charge(charges, t) + own;
+            self.power.place(t, *power, slope, mu);
+        }
+        let highest = self.power.values().fold(0.0, f64::max);
+        if let Some(peak) = &mut self.peak {
+            let slope = peak.charge - kappa.iter().sum::<f64>();
+            peak.peak.place(0, highest * (1.0 + 1e-3) + 1.0, slope, mu);
+            // The peak stays above all import, whatever its bounds.
+            let m = peak.peak.0[0].x.max(highest * (1.0 + 1e-6) + 1e-3);
+            peak.peak.0[0].x = m;
+            for (t, x) in self.power.values().enumerate() {
+                peak.kappa[t] = kappa[t].max(mu / (m - x));
+            }
+        }
+    }
+
     /// κ by interval; zero without a demand charge.
     pub(super) fn kappa(&self) -> Vec<f64> {
         self.peak.as_ref().map_or_else(|| vec![0.0; self.tariff.len()], |peak| peak.kappa.clone())

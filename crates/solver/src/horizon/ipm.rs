@@ -1,12 +1,15 @@
 //! Mehrotra's predictor–corrector on the reduced system of [`border`](super::border).
 
 use super::{
-    blocks::{BOUNDARIES, Charges, Measured, Reaction, Sums, Work},
+    blocks::{BOUNDARIES, Charges, Reaction, Sums, Work},
     border::{Border, Column, sums},
     boxed::{Gap, Limits, Target},
     cell::{Reach, Taken, short},
+    packs::{Advance, Correct, Factor, Predict, Respond, Solve},
     scaled::Scaled,
+    warm::AWAY,
 };
+use pulp::Arch;
 
 /// Iterations before giving up; thirty or forty are normal.
 const ITERATIONS_MAX: usize = 120;
@@ -49,6 +52,8 @@ pub(super) struct Ipm {
     reaction: Reaction,
     work: Work,
     pairs: f64,
+    /// The widest registers that this processor has; no result depends on them.
+    arch: Arch,
     pub(super) iterations: usize,
 }
 
@@ -81,13 +86,40 @@ impl Ipm {
             reaction: Reaction::new(size, scaled.rows.capped(), loads),
             work: Work::new(size),
             pairs: pairs as f64,
+            arch: Arch::new(),
             iterations: 0,
             scaled,
         };
-        let values = ipm.scaled.rows.values.clone();
-        (ipm.charges.carbon, ipm.charges.shift) = ipm.of_rows(&values);
-        ipm.aim = ipm.charges.clone();
+        ipm.take_rows();
         ipm
+    }
+
+    /// Charges what the multipliers of the border's rows say.
+    pub(super) fn take_rows(&mut self) {
+        (self.charges.carbon, self.charges.shift) = self.of_rows(&self.scaled.rows.values);
+        self.aim = self.charges.clone();
+    }
+
+    /// Slacks of reserve and caps from where resources stand, and multipliers that suit them, after a warm start.
+    pub(super) fn place_slacks(&mut self, mu: f64) {
+        let nothing = Taken { target: 0.0, primal: 0.0, dual: 0.0 };
+        self.advance(&nothing);
+        let memory = sums(&self.now.memory);
+        for (t, left) in self.left.iter_mut().enumerate() {
+            let rho = &mut self.charges.reserve[t];
+            let ceiling = self.scaled.ceiling[t];
+            let least = 1e-9 * (1.0 + ceiling.abs());
+            let most = AWAY * (1.0 + ceiling.abs());
+            *left = (ceiling - memory[t]).max((mu / rho.max(mu / most)).max(least));
+            *rho = rho.max(mu / *left);
+        }
+        self.scaled.rows.place_slacks(&self.now, mu);
+        self.take_rows();
+    }
+
+    /// Pairs of slack or bound and multiplier among resources.
+    pub(super) fn pairs(&self) -> f64 {
+        self.pairs
     }
 
     /// What multipliers of the border's rows charge.
@@ -150,15 +182,14 @@ impl Ipm {
         let (columns, stiffness) = self.scaled.rows.border(&self.reaction, peak.as_ref());
         let slack = self.left.iter().zip(&self.charges.reserve).map(|(left, rho)| left / rho);
         let diagonal = sums(&self.reaction.diagonal);
-        let border = Border::new(&mut self.reaction, diagonal, slack.collect(), columns, stiffness);
+        let (arch, slack) = (self.arch, slack.collect());
+        let reaction = &mut self.reaction;
+        let border = arch.dispatch(Factor { reaction, diagonal, slack, columns, stiffness });
 
         let limits = self.solve(&border, Target::PREDICTOR);
         let mut reach = Reach::default();
         let Self { scaled, aim, work, .. } = self;
-        scaled.free.iter_mut().for_each(|pack| pack.predict(aim, &mut reach));
-        scaled.shift.iter_mut().for_each(|pack| pack.predict(aim, &mut reach));
-        scaled.ramped.iter_mut().for_each(|pack| pack.predict(aim, &mut reach, work));
-        scaled.stores.iter_mut().for_each(|pack| pack.predict(aim, &mut reach, work));
+        arch.dispatch(Predict { scaled, aim, reach: &mut reach, work });
         let (primal, dual) = (
             1.0 / limits.primal.max(reach.primal.largest()).max(1.0),
             1.0 / limits.dual.max(reach.dual.largest()).max(1.0),
@@ -174,18 +205,12 @@ impl Ipm {
 
         self.change.clear();
         let Self { scaled, charges, change, work, .. } = self;
-        scaled.free.iter().for_each(|pack| pack.respond(charges, target, change));
-        scaled.shift.iter().for_each(|pack| pack.respond(charges, target, change));
-        scaled.ramped.iter().for_each(|pack| pack.respond(charges, target, change, work));
-        scaled.stores.iter().for_each(|pack| pack.respond(charges, target, change, work));
+        arch.dispatch(Respond { scaled, now: charges, target, change, work });
         let limits = self.solve(&border, Target::corrector(target));
         border.give_back(&mut self.reaction);
         let mut reach = Reach::default();
         let Self { scaled, aim, work, .. } = self;
-        scaled.free.iter().for_each(|pack| pack.correct(aim, target, &mut reach));
-        scaled.shift.iter().for_each(|pack| pack.correct(aim, target, &mut reach));
-        scaled.ramped.iter_mut().for_each(|pack| pack.correct(aim, target, &mut reach, work));
-        scaled.stores.iter_mut().for_each(|pack| pack.correct(aim, target, &mut reach, work));
+        arch.dispatch(Correct { scaled, aim, target, reach: &mut reach, work });
         let mut primal = short(limits.primal.max(reach.primal.largest()));
         let mut dual = short(limits.dual.max(reach.dual.largest()));
         if self.scaled.is_quadratic {
@@ -235,7 +260,8 @@ impl Ipm {
             .collect();
         let mut rights = self.scaled.rows.rights(&self.now, &self.change, target);
         rights.push(self.peak_right);
-        let (steps, values) = border.solve(&Column { price, reserve }, &rights);
+        let right = Column { price, reserve };
+        let (steps, values) = self.arch.dispatch(Solve { border, right, rights: &rights });
         self.follow(&steps, &values, target)
     }
 
@@ -280,24 +306,15 @@ impl Ipm {
         self.change.clear();
         self.reaction.clear();
         let cost = self.scaled.import.tally(&mut self.now);
-        let Self { scaled, charges, aim, now, change, reaction, work, .. } = self;
-        let mut measured = Measured::default();
-        let mut add = |of: Measured| {
-            measured.cost += of.cost;
-            measured.gap += of.gap;
-        };
-        for pack in &mut scaled.free {
-            add(pack.advance((aim, charges), taken, (&mut *now, &mut *change), reaction));
-        }
-        for pack in &mut scaled.shift {
-            add(pack.advance((aim, charges), taken, (&mut *now, &mut *change), reaction));
-        }
-        for pack in &mut scaled.ramped {
-            add(pack.advance(charges, taken, (&mut *now, &mut *change), reaction, work));
-        }
-        for pack in &mut scaled.stores {
-            add(pack.advance((aim, charges), taken, (&mut *now, &mut *change), reaction, work));
-        }
+        let Self { scaled, charges, aim, now, change, reaction, work, arch, .. } = self;
+        let measured = arch.dispatch(Advance {
+            scaled,
+            charges: (aim, charges),
+            taken,
+            sums: (now, change),
+            reaction,
+            work,
+        });
         let resources = measured.gap.sum();
         gap.sum += resources;
         gap.count += self.pairs;

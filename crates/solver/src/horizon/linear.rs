@@ -13,6 +13,12 @@ use super::lanes::{Lanes, WIDTH};
 
 /// Entries this much smaller than their diagonal are left out.
 const NEGLIGIBLE: f64 = 1e-19;
+/// Columns that the Cholesky factor eliminates together.
+const PANEL: usize = 16;
+/// Right sides that are solved together.
+pub(super) const SIDES: usize = 16;
+/// Entries of a row that are updated together.
+const RUN: usize = 32;
 
 /// One step of eliminating tridiagonal systems: 1/pivot, and what the next row gets of this one.
 #[derive(Clone, Copy, Debug, Default)]
@@ -142,19 +148,66 @@ impl Symmetric {
     }
 
     /// Cholesky factor in place; a pivot lost to rounding becomes tiny rather than imaginary.
+    ///
+    /// By panels of [`PANEL`] columns: a panel's own factor, then what it takes from all entries right of it, in runs
+    /// along rows that fill vector registers.
     #[inline(always)]
     pub(super) fn factor(&mut self) {
         let size = self.size;
-        for column in 0..size {
+        // The panel, column by column, so that runs along a row are runs in memory.
+        let mut panel = vec![0.0; PANEL * size];
+        for first in (0..size).step_by(PANEL) {
+            let width = PANEL.min(size - first);
+            self.factor_panel(first, width);
+            for (offset, column) in panel.chunks_exact_mut(size).take(width).enumerate() {
+                for row in first + width..size {
+                    column[row] = self.rows[row * size + first + offset];
+                }
+            }
+            let rest = first + width;
+            for row in rest..size {
+                let start = row * size;
+                let (own, target) = self.rows[start + first..=start + row].split_at_mut(width);
+                for (run, target) in target.chunks_mut(RUN).enumerate() {
+                    let from = rest + run * RUN;
+                    subtract(target, own, &panel, size, from);
+                }
+            }
+        }
+    }
+
+    /// Factors the columns of a panel, from whose entries all earlier ones have been taken.
+    #[inline(always)]
+    fn factor_panel(&mut self, first: usize, width: usize) {
+        let size = self.size;
+        for column in first..first + width {
             let (head, tail) = self.rows.split_at_mut((column + 1) * size);
-            let pivot_row = &mut head[column * size..];
-            let square: f64 = pivot_row[..column].iter().map(|value| value * value).sum();
-            let pivot = (pivot_row[column] - square).max(1e-300).sqrt();
-            pivot_row[column] = pivot;
-            let inverse = 1.0 / pivot;
+            let pivot_row = &mut head[column * size + first..=column * size + column];
+            let (earlier, pivot) = pivot_row.split_at_mut(column - first);
+            let square = dot(earlier, earlier);
+            pivot[0] = (pivot[0] - square).max(1e-300).sqrt();
+            let inverse = 1.0 / pivot[0];
             for row in tail.chunks_exact_mut(size) {
-                let product = dot(&row[..column], &pivot_row[..column]);
-                row[column] = (row[column] - product) * inverse;
+                let (own, entry) = row[first..=column].split_at_mut(column - first);
+                entry[0] = (entry[0] - dot(own, earlier)) * inverse;
+            }
+        }
+    }
+
+    /// Divides [`SIDES`] right sides, side by side, by the factor L.
+    #[inline(always)]
+    pub(super) fn forward(&self, sides: &mut [f64]) {
+        for t in 0..self.size {
+            let (known, rest) = sides.split_at_mut(t * SIDES);
+            let row = &self.rows[t * self.size..=t * self.size + t];
+            let mut sums = [0.0; SIDES];
+            for (factor, known) in row.iter().zip(known.chunks_exact(SIDES)) {
+                for side in 0..SIDES {
+                    sums[side] += factor * known[side];
+                }
+            }
+            for (value, sum) in rest.iter_mut().zip(&sums) {
+                *value = (*value - sum) / row[t];
             }
         }
     }
@@ -175,6 +228,30 @@ impl Symmetric {
                 *target -= entry * value;
             }
         }
+    }
+}
+
+/// Takes from a run of a row's entries the products of its panel and theirs.
+#[inline(always)]
+fn subtract(target: &mut [f64], own: &[f64], panel: &[f64], size: usize, from: usize) {
+    let mut sums = [0.0; RUN];
+    let count = target.len();
+    if count == RUN {
+        for (own, column) in own.iter().zip(panel.chunks_exact(size)) {
+            let column = &column[from..from + RUN];
+            for lane in 0..RUN {
+                sums[lane] += own * column[lane];
+            }
+        }
+    } else {
+        for (own, column) in own.iter().zip(panel.chunks_exact(size)) {
+            for (sum, value) in sums.iter_mut().zip(&column[from..from + count]) {
+                *sum += own * value;
+            }
+        }
+    }
+    for (target, sum) in target.iter_mut().zip(&sums) {
+        *target -= sum;
     }
 }
 
@@ -204,20 +281,22 @@ fn add_rows(
     }
 }
 
-/// Inner product with independent partial sums, so that it is not bound by the latency of one addition.
+/// Inner product with independent partial sums, so that it is not bound by the latency of one addition. They are added
+/// by halves, as registers are: in any other order they would be shuffled at every step.
 #[inline(always)]
 pub(super) fn dot(one: &[f64], other: &[f64]) -> f64 {
-    const WIDTH: usize = 8;
-    let mut sums = [0.0; WIDTH];
-    let (chunks, others) = (one.chunks_exact(WIDTH), other.chunks_exact(WIDTH));
+    let mut sums = [Lanes::ZERO; 2];
+    let (chunks, others) = (one.chunks_exact(2 * WIDTH), other.chunks_exact(2 * WIDTH));
     let rest: f64 =
         chunks.remainder().iter().zip(others.remainder()).map(|(one, other)| one * other).sum();
     for (one, other) in chunks.zip(others) {
-        for lane in 0..WIDTH {
-            sums[lane] += one[lane] * other[lane];
+        for (half, sum) in sums.iter_mut().enumerate() {
+            for lane in 0..WIDTH {
+                sum.0[lane] += one[half * WIDTH + lane] * other[half * WIDTH + lane];
+            }
         }
     }
-    rest + ((sums[0] + sums[4]) + (sums[1] + sums[5])) + ((sums[2] + sums[6]) + (sums[3] + sums[7]))
+    rest + (sums[0] + sums[1]).sum()
 }
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
 //! Proofs that there is no dispatch: found in floating point, checked in integers before they leave.
 
 use super::{
-    StopReason,
+    MARGINS, StopReason,
     explain::{Explanation, Limit, Relaxation, relaxed},
     general::elastic,
     point::Point,
-    repair, structured,
+    repair, scaled, structured,
 };
 use gridaccord_dispatch::horizon::{
     CarbonLimit, CarbonMultipliers, Horizon, HorizonCertificate, HorizonInfeasible, MULTIPLIER_MAX,
@@ -85,7 +85,7 @@ fn explained(
         let rounded =
             |point| check_feasible(&fixed, &repair::answer(&fixed, point).solution).is_ok();
         point.is_some_and(rounded)
-            || structured(&fixed, CONFIRM_PPB).is_some_and(|found| found.verdict.is_ok())
+            || scaled::fits(&fixed) && structured(&fixed, CONFIRM_PPB, MARGINS[0]).0.verdict.is_ok()
     });
     Explanation { relaxations, confirmed }
 }

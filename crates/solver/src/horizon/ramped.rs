@@ -108,6 +108,28 @@ impl Ramped {
         self.cells.iter().map(move |cell| cell.change.z_hi.0[lane] - cell.change.z_lo.0[lane])
     }
 
+    /// Places one generator at the given powers and multipliers of its ramps.
+    pub(super) fn place(
+        &mut self,
+        lane: usize,
+        powers: &[f64],
+        ramp: &[f64],
+        charges: &Charges,
+        mu: f64,
+    ) {
+        let mut before = self.initial.0[lane];
+        let changes = (self.least.0[lane], self.most.0[lane]);
+        for (t, power) in powers.iter().enumerate() {
+            let next = ramp.get(t + 1).copied().unwrap_or(0.0);
+            let slope = self.slope(Lanes::splat(*power), charges, t).0[lane] + ramp[t] - next;
+            let cell = &mut self.cells[t];
+            let bounds = (cell.lo.0[lane], cell.hi.0[lane]);
+            cell.power.place(lane, *power, bounds, slope, mu);
+            cell.change.place(lane, power - before, changes, -ramp[t], mu);
+            before = *power;
+        }
+    }
+
     #[inline(always)]
     fn slope(&self, x: Lanes, charges: &Charges, t: usize) -> Lanes {
         self.linear + self.quadratic * x - (charges.price[t] - charges.reserve[t])

@@ -6,6 +6,7 @@ use super::{
     boxed::{Boxed, Gap, Limits, Target},
     import::PeakRow,
     lanes::Lanes,
+    warm::AWAY,
 };
 
 /// Caps within one boundary, kg/kWh times kW.
@@ -94,6 +95,36 @@ impl Rows {
         self.values.push(mu / left);
         self.slacks.push(Slack { left, ..Slack::default() });
         self.right.len() - 1
+    }
+
+    /// Sets multipliers: of caps by boundary (horizon, intervals, excess), and φ.
+    pub(super) fn place(&mut self, carbon: &[(f64, Vec<f64>, f64); BOUNDARIES], shift: &[f64]) {
+        for (boundary, (horizon, interval, excess)) in carbon.iter().enumerate() {
+            if let Some(row) = self.horizon[boundary] {
+                self.values[row] = *horizon;
+            }
+            if let Some((_, first)) = self.interval.filter(|(capped, _)| *capped == boundary) {
+                for (value, known) in self.values[first..].iter_mut().zip(interval) {
+                    *value = *known;
+                }
+                if let Some(own) = &self.excess {
+                    self.values[own.row] = *excess;
+                }
+            }
+        }
+        let first = self.shift.0;
+        self.values[first..].copy_from_slice(shift);
+    }
+
+    /// Slacks from what resources emit, and multipliers that suit them.
+    pub(super) fn place_slacks(&mut self, now: &Sums, mu: f64) {
+        let list = self.sums(now, |power, t| power.0[t].x);
+        for (row, slack) in self.slacks.iter_mut().enumerate() {
+            let most = AWAY * (1.0 + self.right[row].abs());
+            let least = (mu / self.values[row].max(mu / most)).max(1e-9 * most);
+            slack.left = (self.right[row] - list[row]).max(least);
+            self.values[row] = self.values[row].max(mu / slack.left);
+        }
     }
 
     /// Boundary with caps of intervals.

@@ -19,8 +19,6 @@ pub(super) const PRICE_UNIT: f64 = 2e6;
 pub(super) const POWER_UNIT: f64 = 1e3;
 /// mg/kWh in one kg/kWh.
 pub(super) const CARBON_UNIT: f64 = 1e6;
-/// Couplings are tightened by this share, so that rounding to whole watts does not break them.
-const MARGIN: f64 = 1e-6;
 
 pub(super) fn powers(powers: &[Watts]) -> Vec<f64> {
     powers.iter().map(|power| power.0 as f64 / POWER_UNIT).collect()
@@ -73,7 +71,8 @@ pub(super) fn central(slope: f64, curvature: f64, lo: f64, hi: f64, mu: f64) -> 
 }
 
 impl Scaled {
-    pub(super) fn new(problem: &Horizon, prices: &[f64], mu: f64) -> Self {
+    /// Couplings are tightened by the share `margin`.
+    pub(super) fn new(problem: &Horizon, prices: &[f64], mu: f64, margin: f64) -> Self {
         let parts = problem.parts();
         let size = prices.len();
         let mean = prices.iter().sum::<f64>() / size as f64;
@@ -97,11 +96,11 @@ impl Scaled {
         let stores: Vec<StoreSpec> =
             parts.storages.iter().map(|storage| store_spec(problem, storage)).collect();
         let loads: Vec<ShiftSpec> = parts.shiftable.iter().map(shift_spec).collect();
-        let caps = Boundary::ALL.map(|boundary| cap_spec(problem, boundary));
+        let caps = Boundary::ALL.map(|boundary| cap_spec(problem, boundary, margin));
         let energies: Vec<f64> = loads.iter().map(|load| load.sum).collect();
         let ceiling = (0..size).map(|t| {
             let ceiling = problem.reserve_ceiling(t).0 as f64 / POWER_UNIT;
-            ceiling - MARGIN * ceiling.abs()
+            ceiling - margin * ceiling.abs()
         });
         Self {
             demand: powers(&parts.demand),
@@ -186,10 +185,10 @@ fn capped(problem: &Horizon, operating: i64, embodied: i64) -> [f64; BOUNDARIES]
     })
 }
 
-fn cap_spec(problem: &Horizon, boundary: Boundary) -> CapSpec {
+fn cap_spec(problem: &Horizon, boundary: Boundary, margin: f64) -> CapSpec {
     let limit = problem.parts().carbon.within(boundary);
     let unit = CARBON_UNIT * f64::from(problem.parts().duration_s) / 3_600.0;
-    let mass = |mass: CarbonMg| mass.0 as f64 / unit * (1.0 - MARGIN);
+    let mass = |mass: CarbonMg| mass.0 as f64 / unit * (1.0 - margin);
     CapSpec {
         horizon: limit.horizon.map(mass),
         interval: limit.interval.iter().map(|cap| mass(*cap)).collect(),
@@ -220,7 +219,7 @@ pub(super) fn fits(problem: &Horizon) -> bool {
     let stored = parts.storages.iter().any(|storage| storage.embodied_mg_per_kwh > 0);
     parts.contingency.is_none()
         && limits.iter().filter(|limit| !limit.interval.is_empty()).count() <= 1
-        && !(stored && !parts.carbon.whole.interval.is_empty())
+        && (!stored || parts.carbon.whole.interval.is_empty())
 }
 
 /// Starts at the power before the horizon: then no ramp is near its limit.

@@ -49,6 +49,15 @@ impl Shift {
         self.cells.iter().map(|cell| pairs(Lanes::ZERO, cell.hi)).sum()
     }
 
+    /// Places one load at the given powers.
+    pub(super) fn place(&mut self, lane: usize, powers: &[f64], charges: &Charges, mu: f64) {
+        let value = charges.shift[self.first + lane];
+        for (t, (cell, power)) in self.cells.iter_mut().zip(powers).enumerate() {
+            let bounds = (0.0, cell.hi.0[lane]);
+            cell.power.place(lane, *power, bounds, value + charges.price[t], mu);
+        }
+    }
+
     /// φ of each lane.
     #[inline(always)]
     fn multipliers(&self, charges: &Charges) -> Lanes {

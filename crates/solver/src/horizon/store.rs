@@ -126,6 +126,36 @@ impl Store {
         ]
     }
 
+    /// Places one storage: charging, discharging, stored energy and its value.
+    pub(super) fn place(
+        &mut self,
+        lane: usize,
+        [charge, discharge, stored, value]: [&[f64]; 4],
+        charges: &Charges,
+        mu: f64,
+    ) {
+        let of = |lanes: Lanes| lanes.0[lane];
+        let (eta, delta, keep) = (of(self.charge), of(self.discharge), of(self.keep));
+        for t in 0..self.cells.len() {
+            let net = charges.price[t] - charges.reserve[t];
+            let emission = of(charges.emission(self.emits, &self.carbon, t));
+            let next = value.get(t + 1).copied().unwrap_or(0.0);
+            let least = of(self.least(t));
+            let slopes = Flows {
+                charge: net - eta * value[t],
+                discharge: of(self.wear) + emission - net + delta * value[t],
+                stored: value[t] - keep * next,
+            };
+            let most = self.most;
+            let cell = &mut self.cells[t];
+            cell.value.0[lane] = value[t];
+            let at = &mut cell.at;
+            at.charge.place(lane, charge[t], (0.0, of(most.charge)), slopes.charge, mu);
+            at.discharge.place(lane, discharge[t], (0.0, of(most.discharge)), slopes.discharge, mu);
+            at.stored.place(lane, stored[t], (least, of(most.stored)), slopes.stored, mu);
+        }
+    }
+
     #[inline(always)]
     fn least(&self, t: usize) -> Lanes {
         if t + 1 == self.cells.len() { self.last } else { Lanes::ZERO }

@@ -2,7 +2,8 @@
 //! time-of-day tariff, reserve, one sheddable tier and a cap on carbon. The same seed gives the same campus.
 
 use gridaccord_dispatch::horizon::{
-    CarbonLimit, CarbonLimits, Generator, Horizon, HorizonParts, Ramp, ShedTier, Storage, Tie,
+    CarbonLimit, CarbonLimits, Generator, Horizon, HorizonAnswer, HorizonParts, Ramp, ShedTier,
+    Storage, Tie,
 };
 use gridaccord_model::{CarbonMg, Price, Watts};
 
@@ -148,4 +149,45 @@ fn battery(random: &mut Random) -> Storage {
         wear: random.within(2_000, 9_000) * 1_000,
         embodied_mg_per_kwh: 50_000,
     }
+}
+
+/// Intervals `start..start + size` of a long campus; storages and ramps start where the first interval of the answer to
+/// the window before left them.
+#[allow(dead_code, reason = "shared with examples that need only campuses")]
+pub(crate) fn window(
+    long: &Horizon,
+    start: usize,
+    size: usize,
+    before: Option<(&Horizon, &HorizonAnswer)>,
+) -> Horizon {
+    let mut parts = long.parts().clone();
+    let cut = |list: &mut Vec<Watts>| *list = list[start..start + size].to_vec();
+    cut(&mut parts.demand);
+    cut(&mut parts.reserve);
+    cut(&mut parts.tie.import_max);
+    cut(&mut parts.tie.export_max);
+    parts.tiers.iter_mut().for_each(|tier| cut(&mut tier.power));
+    parts.tie.tariff = parts.tie.tariff[start..start + size].to_vec();
+    parts.tie.feed_in = parts.tie.feed_in[start..start + size].to_vec();
+    parts.tie.carbon_mg_per_kwh = parts.tie.carbon_mg_per_kwh[start..start + size].to_vec();
+    parts.tie.embodied_mg_per_kwh = parts.tie.embodied_mg_per_kwh[start..start + size].to_vec();
+    for generator in &mut parts.generators {
+        cut(&mut generator.power_min);
+        cut(&mut generator.power_max);
+    }
+    if let Some((problem, answer)) = before {
+        for (number, generator) in parts.generators.iter_mut().enumerate() {
+            if let Some(ramp) = &mut generator.ramp {
+                ramp.initial = answer.solution.generators[number][0];
+            }
+        }
+        for (number, storage) in parts.storages.iter_mut().enumerate() {
+            let earlier = &problem.parts().storages[number];
+            let charge = answer.solution.charge[number][0];
+            let discharge = answer.solution.discharge[number][0];
+            let duration_s = problem.parts().duration_s;
+            storage.initial_uwh = earlier.after(earlier.initial_uwh, charge, discharge, duration_s);
+        }
+    }
+    Horizon::new(parts).unwrap()
 }
