@@ -1,8 +1,12 @@
 //! What a member does with a seat: find the dispatch, commit to it, reveal it.
 
-use gridaccord_dispatch::{Answer, Outcome, Problem};
-use gridaccord_ledger::{Command, Digest, SignedCommand, command::commitment};
+use crate::GateProblem;
+use gridaccord_ledger::{
+    Command, Digest, SignedCommand,
+    command::{ANSWER_SIZE_MAX, PIECE_SIZE_MAX, commitment},
+};
 use gridaccord_model::{GateId, MemberId, codec::Blob};
+use std::sync::OnceLock;
 
 /// A seat among a gate's builders.
 #[derive(Clone, Copy, Debug)]
@@ -14,24 +18,42 @@ pub struct Seated<'a> {
     /// Who sits.
     pub member: MemberId,
     /// What is to be solved.
-    pub problem: &'a Problem,
+    pub problem: &'a GateProblem,
+    /// Largest gap of an answer that is not refused, ppb.
+    pub gap_ppb: u32,
     /// Secret until the reveal.
     pub salt: [u8; 32],
+    pub(crate) solved: &'a OnceLock<Option<Vec<u8>>>,
 }
 
-impl Seated<'_> {
-    /// The command that commits to an answer.
+impl<'a> Seated<'a> {
+    /// The best answer the solver finds, sought once; `None` where there is none to give.
     #[must_use]
-    pub fn commit(&self, answer: &Answer) -> Command {
-        let digest = commitment(self.chain, self.gate, self.member, &self.salt, &answer.to_bytes());
+    pub fn answer(&self) -> Option<&'a [u8]> {
+        self.solved.get_or_init(|| self.problem.solve(self.gap_ppb)).as_deref()
+    }
+
+    /// The command that commits to an answer's bytes.
+    #[must_use]
+    pub fn commit(&self, answer: &[u8]) -> Command {
+        let digest = commitment(self.chain, self.gate, self.member, &self.salt, answer);
         Command::Commit { gate: self.gate, commitment: digest }
     }
 
-    /// The command that reveals an answer.
+    /// The commands that reveal an answer's bytes: one, or pieces and one, where a single command does not hold them.
     #[must_use]
-    pub fn reveal(&self, answer: &Answer) -> Command {
-        let bytes = Blob::new(answer.to_bytes()).expect("the largest answer fits the command");
-        Command::Reveal { gate: self.gate, builder: self.member, salt: self.salt, answer: bytes }
+    pub fn reveal(&self, answer: &[u8]) -> Vec<Command> {
+        let Self { gate, member: builder, salt, .. } = *self;
+        if answer.len() <= ANSWER_SIZE_MAX {
+            let answer = Blob::new(answer.to_vec()).expect("it was measured");
+            return vec![Command::Reveal { gate, builder, salt, answer }];
+        }
+        let of = u16::try_from(answer.len().div_ceil(PIECE_SIZE_MAX)).unwrap_or(u16::MAX);
+        let pieces = (0..of).zip(answer.chunks(PIECE_SIZE_MAX)).map(|(index, bytes)| {
+            let bytes = Blob::new(bytes.to_vec()).expect("a chunk is no larger");
+            Command::Piece { gate, index, of, bytes }
+        });
+        pieces.chain([Command::RevealPieces { gate, builder, salt }]).collect()
     }
 }
 
@@ -55,28 +77,16 @@ pub trait Builder: Send {
     }
 }
 
-/// Solves, commits, reveals. An answer follows from the problem alone, so a builder that was restarted between
-/// commitment and reveal finds the same one again.
+/// Solves, commits, reveals.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Honest;
 
-impl Honest {
-    /// The best dispatch the solver finds; `None` where there is none.
-    #[must_use]
-    pub fn answer(problem: &Problem) -> Option<Answer> {
-        match gridaccord_solver::propose(problem) {
-            Outcome::Optimal(answer) => Some(answer),
-            Outcome::Infeasible(_) => None,
-        }
-    }
-}
-
 impl Builder for Honest {
     fn commit(&mut self, seat: &Seated<'_>) -> Vec<Command> {
-        Self::answer(seat.problem).map(|answer| seat.commit(&answer)).into_iter().collect()
+        seat.answer().map(|answer| seat.commit(answer)).into_iter().collect()
     }
 
     fn reveal(&mut self, seat: &Seated<'_>) -> Vec<Command> {
-        Self::answer(seat.problem).map(|answer| seat.reveal(&answer)).into_iter().collect()
+        seat.answer().map(|answer| seat.reveal(answer)).unwrap_or_default()
     }
 }

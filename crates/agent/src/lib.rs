@@ -6,39 +6,31 @@
 //! believes it learnt from finalised blocks alone; what it asks for counts only once the ledger says so.
 
 pub mod builder;
+pub mod identity;
 pub mod outbox;
+pub mod problem;
 pub mod rulebook;
+pub mod standing;
 mod view;
 
 pub use builder::{Builder, Honest, Seated};
+pub use identity::Identity;
+pub use problem::GateProblem;
 pub use rulebook::Rulebook;
+pub use standing::Standing;
 
 use commonware_codec::Encode as _;
-use commonware_cryptography::{Hasher as _, Sha256, ed25519};
+use commonware_cryptography::{Hasher as _, Sha256};
 use gridaccord_field::{Device, Health};
-use gridaccord_ledger::{Command, Digest, Event, Role, SignedCommand, survey::Survey};
-use gridaccord_model::{
-    CostCurve, GateId, Interval, MemberId, Offer, Price, TimeS, Watts, codec::Bounded,
-};
+use gridaccord_ledger::{Command, Digest, Event, SignedCommand, survey::Survey};
+use gridaccord_model::{GateId, HorizonPosting, Interval, MemberId, Offer, TimeS, Watts};
 use outbox::Outbox;
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 use view::{GateView, Stage};
 use zeroize::Zeroizing;
 
-/// Who an agent acts for, and what it must know of the chain.
-#[derive(Debug)]
-pub struct Identity {
-    /// The chain's id.
-    pub chain: Digest,
-    /// The member.
-    pub member: MemberId,
-    /// Signs its commands.
-    pub key: ed25519::PrivateKey,
-    /// Every member's role: the utility's resource is a tie.
-    pub roles: Arc<BTreeMap<MemberId, Role>>,
-    /// Highest price that is settled.
-    pub price_cap: Price,
-}
+/// Set points that are remembered: days of five minutes.
+const SET_POINTS_KEPT: usize = 1_024;
 
 /// What an agent is shown of one finalised block.
 #[derive(Clone, Copy, Debug)]
@@ -64,6 +56,8 @@ pub struct Agent {
     health: Health,
     /// Set point of the last plan that was in force: what holds while there is none.
     last_safe: Option<Watts>,
+    /// Set points by start of their interval, decided or held for want of a plan.
+    set_points: BTreeMap<TimeS, Watts>,
 }
 
 impl core::fmt::Debug for Agent {
@@ -93,6 +87,7 @@ impl Agent {
             outbox: Outbox::default(),
             health: Health::Ready,
             last_safe: None,
+            set_points: BTreeMap::new(),
         }
     }
 
@@ -112,11 +107,15 @@ impl Agent {
             .iter()
             .map(|gate| (gate.gate.id, GateView::of_survey(gate, member)))
             .collect();
+        let known =
+            self.gates.values().filter_map(|view| Some((view.interval.start, view.set_point?)));
+        self.set_points.extend(known);
 
         let mut commands = Vec::new();
         for id in self.gates.keys().copied().collect::<Vec<_>>() {
             commands.extend(self.take_up(id));
         }
+        commands.extend(self.post_again());
         self.send(survey.head.height, commands)
     }
 
@@ -177,6 +176,17 @@ impl Agent {
                 self.with_gate(*gate, |view| view.needs.insert(*member, need.clone()));
                 Vec::new()
             }
+            Event::Posted { gate, member, posting } => {
+                self.with_gate(*gate, |view| view.postings.insert(*member, posting.clone()));
+                Vec::new()
+            }
+            Event::Continued { gate, peak_before, before } => {
+                let before = before.iter().map(|point| (point.member, point.power)).collect();
+                self.with_gate(*gate, |view| {
+                    (view.peak_before, view.before) = (*peak_before, before)
+                });
+                Vec::new()
+            }
             Event::Closed { gate, .. } => {
                 self.with_gate(*gate, |view| view.stage = Stage::Closed);
                 Vec::new()
@@ -185,13 +195,18 @@ impl Agent {
                 self.with_gate(*gate, |view| view.seated = true);
                 self.build(*gate, |builder, seat| builder.commit(seat))
             }
+            Event::Committed { gate, builder } if *builder != me && self.is_seated(*gate) => {
+                self.build(*gate, |builder, seat| builder.overhear(seat))
+            }
             Event::CommitsEnded { gate } if self.is_seated(*gate) => {
                 self.build(*gate, |builder, seat| builder.reveal(seat))
             }
             Event::Decided { gate, set_points, .. } => {
                 let own = set_points.iter().find(|set_point| set_point.member == me);
                 self.with_gate(*gate, |view| view.set_point = own.map(|set_point| set_point.power));
-                Vec::new()
+                let start = self.gates.get(gate).map(|view| view.interval.start);
+                self.remember(start, own.map(|set_point| set_point.power));
+                self.post_again()
             }
             Event::Dispatched { gate } => {
                 self.with_gate(*gate, |view| view.stage = Stage::Dispatched);
@@ -208,7 +223,7 @@ impl Agent {
             }
             Event::Failed { gate, .. } => {
                 self.hold_last_safe(*gate);
-                Vec::new()
+                self.post_again()
             }
             _ => Vec::new(),
         }
@@ -224,29 +239,68 @@ impl Agent {
         self.gates.get(&gate).is_some_and(|view| view.seated)
     }
 
-    /// What the rulebook does about a gate that opened: offer, need, wager.
-    fn enter(&self, gate: GateId) -> Vec<Command> {
-        let Some(view) = self.gates.get(&gate) else {
+    /// What the rulebook does about a gate that opened: offer and need, or a posting, and a wager.
+    fn enter(&mut self, gate: GateId) -> Vec<Command> {
+        let Some(&GateView { interval, wager_min, .. }) = self.gates.get(&gate) else {
             return Vec::new();
         };
-        let offer = self.offer(gate, view.interval).map(|offer| Command::Offer { gate, offer });
-        let need = self.rulebook.need(gate, view.interval).map(|need| Command::Need { gate, need });
-        let wager =
-            self.rulebook.wager(gate, view.wager_min).map(|tokens| Command::Wager { gate, tokens });
-        offer.into_iter().chain(need).chain(wager).collect()
+        let mut commands = Vec::new();
+        if self.identity.intervals().is_some() {
+            commands.extend(self.post(gate, interval));
+        } else {
+            commands.extend(self.offer(gate, interval).map(|offer| Command::Offer { gate, offer }));
+            let need = self.rulebook.need(gate, interval);
+            commands.extend(need.map(|need| Command::Need { gate, need }));
+        }
+        let wager = self.rulebook.wager(gate, wager_min);
+        commands.extend(wager.map(|tokens| Command::Wager { gate, tokens }));
+        commands
     }
 
     /// What the member offers: nothing of a resource that is lost.
     fn offer(&self, gate: GateId, interval: Interval) -> Option<Offer> {
         let offer = self.rulebook.offer(gate, interval)?;
-        Some(match self.health {
-            Health::Ready => offer,
-            Health::Lost { .. } => Offer {
-                power_min: Watts::ZERO,
-                power_max: Watts::ZERO,
-                cost: CostCurve::Blocks { blocks: Bounded::default() },
-            },
-        })
+        Some(rulebook::offer_in(self.health, offer))
+    }
+
+    /// What the member posts for a gate of kind *horizon*, if it is another than it posted before.
+    fn post(&mut self, gate: GateId, interval: Interval) -> Option<Command> {
+        let posting = self.posting(gate, interval)?;
+        let view = self.gates.get_mut(&gate)?;
+        if view.posted.as_ref() == Some(&posting) {
+            return None;
+        }
+        view.posted = Some(posting.clone());
+        Some(Command::Post { gate, posting })
+    }
+
+    fn posting(&self, gate: GateId, interval: Interval) -> Option<HorizonPosting> {
+        let standing = Standing {
+            device: self.device.as_ref(),
+            set_points: &self.set_points,
+            market: &self.identity.market,
+            interval,
+        };
+        let posting = self.rulebook.posting(gate, interval, &standing)?;
+        Some(rulebook::posting_in(self.health, posting))
+    }
+
+    /// Posts again for every gate still open where that says something else now: a gate before was decided or failed,
+    /// so that another energy is stored by then, or the device was lost or came back.
+    fn post_again(&mut self) -> Vec<Command> {
+        if self.identity.intervals().is_none() {
+            return Vec::new();
+        }
+        let open = self.gates.iter().filter(|(_, view)| view.stage == Stage::Open);
+        let open: Vec<_> = open.map(|(gate, view)| (*gate, view.interval)).collect();
+        open.into_iter().filter_map(|(gate, interval)| self.post(gate, interval)).collect()
+    }
+
+    fn remember(&mut self, start: Option<TimeS>, power: Option<Watts>) {
+        self.set_points.extend(start.zip(power));
+        while self.set_points.len() > SET_POINTS_KEPT {
+            self.set_points.pop_first();
+        }
     }
 
     /// Offers again, for every gate still open, when the device was lost or came back.
@@ -256,6 +310,9 @@ impl Agent {
             return Vec::new();
         }
         self.health = health;
+        if self.identity.intervals().is_some() {
+            return self.post_again();
+        }
         let open = self.gates.iter().filter(|(_, view)| view.stage == Stage::Open);
         open.filter_map(|(gate, view)| {
             Some(Command::Offer { gate: *gate, offer: self.offer(*gate, view.interval)? })
@@ -268,13 +325,19 @@ impl Agent {
         gate: GateId,
         step: impl FnOnce(&mut dyn Builder, &Seated<'_>) -> Vec<Command>,
     ) -> Vec<Command> {
-        let Some(problem) = self.gates.get(&gate).and_then(|view| view.problem(&self.identity))
-        else {
-            return Vec::new();
+        let salt = self.salt(gate);
+        let Some(view) = self.gates.get(&gate) else { return Vec::new() };
+        let Some(problem) = view.problem(&self.identity) else { return Vec::new() };
+        let Identity { chain, member, gap_ppb, .. } = &self.identity;
+        let seat = Seated {
+            chain,
+            gate,
+            member: *member,
+            problem,
+            gap_ppb: *gap_ppb,
+            salt,
+            solved: &view.solved,
         };
-        let Identity { chain, member, .. } = &self.identity;
-        let seat =
-            Seated { chain, gate, member: *member, problem: &problem, salt: self.salt(gate) };
         step(self.builder.as_mut(), &seat)
     }
 
@@ -302,6 +365,7 @@ impl Agent {
     fn hold_last_safe(&mut self, gate: GateId) {
         if let (Some(view), Some(power)) = (self.gates.remove(&gate), self.last_safe) {
             self.device.apply(power, view.interval);
+            self.remember(Some(view.interval.start), Some(power));
         }
     }
 

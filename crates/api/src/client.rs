@@ -5,7 +5,6 @@
 
 use crate::{
     error::{ErrorBody, ErrorDetail},
-    hex,
     view::{
         block::BlockView,
         command::Submitted,
@@ -190,6 +189,7 @@ impl Client {
     pub async fn genesis(&self) -> Result<Genesis, ClientError> {
         let view: GenesisView = self.get("/v1/genesis").await?;
         hex::decode(&view.genesis)
+            .ok()
             .and_then(|bytes| Genesis::decode(Bytes::from(bytes)).ok())
             .ok_or_else(|| self.foreign("its genesis document does not decode"))
     }

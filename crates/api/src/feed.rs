@@ -4,7 +4,6 @@
 //! client that comes back gets what it missed without a query per block.
 
 use crate::{
-    hex,
     metrics::Metrics,
     port::{FinalizedBlock, Port},
     view::{

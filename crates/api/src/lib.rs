@@ -10,7 +10,6 @@ pub mod port;
 pub mod config;
 pub mod view;
 pub mod error;
-mod hex;
 mod metrics;
 mod limit;
 mod feed;

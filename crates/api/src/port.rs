@@ -67,6 +67,8 @@ pub struct Proof {
 pub struct NodeStatus {
     /// Name of the member whose node it is.
     pub member: String,
+    /// Whether it follows without a vote.
+    pub follows: bool,
     /// Height of the last finalised block.
     pub height: u64,
     /// Newest view known.

@@ -37,6 +37,8 @@ const START_AHEAD_MS: u64 = 1_500;
 const START_AHEAD_PROCESSES_MS: u64 = 12_000;
 /// A run of many intervals is paced to end in about this time, a run of few by the scenario's own pace.
 const RUN_WALL_MS: u32 = 331_000;
+/// No faster in a market of horizons: a gate is decided within one interval, before the next one closes.
+const HORIZON_PACE_MS: u32 = 3_000;
 
 /// Run a whole campus on this machine.
 #[derive(Args, Debug)]
@@ -89,7 +91,8 @@ pub(crate) fn run(args: &DemoArgs) -> Result<ExitCode> {
     let ahead_ms = if args.processes { START_AHEAD_PROCESSES_MS } else { START_AHEAD_MS };
     let wall_start =
         TimeMs(u64::try_from(now.as_millis()).unwrap_or(u64::MAX).saturating_add(ahead_ms));
-    let pace_ms = scenario.demo.interval_wall_ms.min((RUN_WALL_MS / intervals).max(100));
+    let least_ms = if scenario.shape().is_some() { HORIZON_PACE_MS } else { 100 };
+    let pace_ms = scenario.demo.interval_wall_ms.min((RUN_WALL_MS / intervals).max(least_ms));
     let terms = Terms {
         seed: args.seed,
         window: scenario.window(intervals),

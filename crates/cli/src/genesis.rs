@@ -8,8 +8,8 @@ use gridaccord_custody::{
     genesis::{GenesisFileError, Terms, role_named},
     hex,
 };
-use gridaccord_ledger::{Genesis, Role};
-use gridaccord_model::{Money, OwnerId, TimeMs, TimeS, scenario::utc};
+use gridaccord_ledger::{Genesis, Role, genesis::CLASS_NAME_MAX};
+use gridaccord_model::{Money, OwnerId, TimeMs, TimeS, codec::Label, scenario::utc};
 use std::{
     collections::BTreeMap,
     path::PathBuf,
@@ -59,9 +59,12 @@ pub(crate) struct AddArgs {
     /// The member's card.
     #[arg(value_name = "CARD")]
     card: PathBuf,
-    /// What it may do [default, as of the next three: what the scenario says of that name].
+    /// What it may do [default, as of all that follow: what the scenario says of that name].
     #[arg(long, value_name = "ROLE", value_parser = role_named)]
     role: Option<Role>,
+    /// Kind of its resource as the carbon policy names it, such as solar; none where nothing says.
+    #[arg(long, value_name = "CLASS", value_parser = class)]
+    class: Option<Label<CLASS_NAME_MAX>>,
     /// Number of the legal identity behind it; members of one owner share it.
     #[arg(long, value_name = "N")]
     owner: Option<u16>,
@@ -114,11 +117,17 @@ fn new(args: &NewArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The class of a word.
+fn class(word: &str) -> Result<Label<CLASS_NAME_MAX>, String> {
+    Label::new(word).map_err(|_| format!("a class has at most {CLASS_NAME_MAX} bytes"))
+}
+
 fn add(args: &AddArgs) -> Result<ExitCode> {
     let mut file = GenesisFile::read(&args.file)?;
     let card = Card::read(&args.card)?;
     let terms = Terms {
         role: args.role,
+        class: args.class.clone(),
         owner: args.owner.map(OwnerId),
         stake: args.stake,
         deposit: args.deposit,

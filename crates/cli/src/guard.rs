@@ -44,7 +44,7 @@ fn say(panic: &str) -> ExitCode {
     if is_storage(panic) {
         let line = line.trim_start_matches("storage failed: ");
         eprintln!(
-            "error: storage failed: {line}; nothing final is lost: mend the disk (space, permissions, hardware) and start the node again"
+            "error: storage failed: {line}; nothing final is lost: mend the disk (space, permissions, hardware) and start the node again; where a file stays damaged, see \"Coming back\" in the README"
         );
         ExitCode::from(EXIT_STORAGE)
     } else {

@@ -1,7 +1,8 @@
 //! What `solve`, `check`, `explain` and `convert` work on: a market scenario, a study of a horizon, or a PyPSA folder.
 //!
-//! A file says itself which it is: a study of a horizon begins with `kind = "horizon"`. `--horizon` takes a market
-//! scenario's intervals as one horizon. A folder is PyPSA's.
+//! A file says itself which it is: a study of a horizon begins with `kind = "horizon"`, a market scenario of horizons
+//! (`horizon_intervals`) is one horizon, too. `--horizon` takes any other market scenario's intervals as one. A folder is
+//! PyPSA's.
 
 use crate::scenarios;
 use anyhow::{Context as _, Result, bail};
@@ -74,7 +75,12 @@ impl KindArgs {
             (None, Some(file)) => from_file(file)?,
             (None, None) => bail!("give a scenario file or --pypsa DIR"),
         };
-        if self.horizon { Ok(Input::Study(Box::new(input.into_study()?))) } else { Ok(input) }
+        let joined = matches!(&input, Input::Scenario(market) if market.shape().is_some());
+        if self.horizon || joined {
+            Ok(Input::Study(Box::new(input.into_study()?)))
+        } else {
+            Ok(input)
+        }
     }
 }
 

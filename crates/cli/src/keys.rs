@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use commonware_cryptography::Signer as _;
 use gridaccord_custody::{
     Address, Card, Config, Marker, Name, Passphrases, Process, Protection,
-    config::{Api, names},
+    config::{Api, Follow, FollowStart, names},
     file::{self, Audience},
     hex,
     keys::{self, KeyUse, OwnedKey},
@@ -50,6 +50,9 @@ pub(crate) struct NewArgs {
     /// Scenario whose member of this name the node will act as; it is copied.
     #[arg(long, value_name = "FILE")]
     scenario: Option<PathBuf>,
+    /// Make only what a node without a vote needs: a node's key and a configuration that follows.
+    #[arg(long, requires = "address", conflicts_with = "scenario")]
+    follower: bool,
     /// Leave the keys without a passphrase: whoever reads the files has them.
     #[arg(long)]
     unencrypted: bool,
@@ -65,6 +68,7 @@ pub(crate) struct ShowArgs {
 
 pub(crate) fn run(command: &KeysCommand) -> Result<ExitCode> {
     match command {
+        KeysCommand::New(args) if args.follower => new_follower(args)?,
         KeysCommand::New(args) => new(args)?,
         KeysCommand::Show(args) if is_card(&args.file) => show_card(&args.file)?,
         KeysCommand::Show(args) => show_secret(&args.file)?,
@@ -90,21 +94,11 @@ fn new(args: &NewArgs) -> Result<()> {
     let marker = Marker::beside(&node_file);
     let scenario = args.scenario.as_ref().map(|path| scenarios::text(Some(path))).transpose()?;
     let scenario_file = at(names::SCENARIO);
-    // All or nothing: a key file must not be left behind without the rest.
     let mut files = vec![&*member_file, &*node_file, &*card_file, &*config_file, marker.path()];
     files.extend(scenario.as_ref().map(|_| &*scenario_file));
-    if let Some(there) = files.into_iter().find(|it| it.exists()) {
-        bail!(
-            "{} exists already: choose another directory, keys are never overwritten",
-            there.display()
-        );
-    }
+    refuse_existing(files)?;
     let mut passphrases = Passphrases::new(&Process);
-    let protection = if args.unencrypted {
-        Protection::Plain
-    } else {
-        Protection::Sealed(passphrases.choose()?, Cost::STANDARD)
-    };
+    let protection = protection(args, &mut passphrases)?;
     file::create_directory(dir)?;
     let (member, node) = (keys::generate()?, keys::generate()?);
     keys::create(&member_file, KeyUse::Member, &args.name, &member, protection)?;
@@ -135,6 +129,59 @@ fn new(args: &NewArgs) -> Result<()> {
         eprintln!("warning: the keys have no passphrase");
     }
     Ok(())
+}
+
+/// A follower's key and configuration, and what validators must be told of it.
+fn new_follower(args: &NewArgs) -> Result<()> {
+    let dir = args.dir.as_path();
+    let (node_file, config_file) = (dir.join(names::NODE_KEY), dir.join(names::CONFIG));
+    let address = args.address.as_ref().context("a follower needs --address")?;
+    let marker = Marker::beside(&node_file);
+    refuse_existing([&*node_file, &*config_file, marker.path()])?;
+    let mut passphrases = Passphrases::new(&Process);
+    let protection = protection(args, &mut passphrases)?;
+    file::create_directory(dir)?;
+    let node = keys::generate()?;
+    keys::create(&node_file, KeyUse::Node, &args.name, &node, protection)?;
+    let (host, port) = address.parts();
+    let mut config = Config::new(dir, args.name.clone(), port, host.contains(':'));
+    config.member_key = None;
+    config.follow = Some(Follow { group: dir.join(names::GROUP), start: FollowStart::default() });
+    if let Some(listen) = args.api {
+        config.api = Api { listen };
+    }
+    file::create(&config_file, config.text(dir).as_bytes(), Audience::Everyone)?;
+
+    println!("node key        {}  (signs on the network; keep it)", node_file.display());
+    println!("configuration   {}", config_file.display());
+    println!("Ask every validator for this line under [followers] in its node.toml:");
+    println!(
+        "{} = {{ key_hex = \"{}\", address = \"{address}\" }}",
+        args.name,
+        hex::encode(node.public_key().as_ref())
+    );
+    if args.unencrypted {
+        eprintln!("warning: the key has no passphrase");
+    }
+    Ok(())
+}
+
+/// All or nothing: a key file must not be left behind without the rest.
+fn refuse_existing<'a>(files: impl IntoIterator<Item = &'a Path>) -> Result<()> {
+    if let Some(there) = files.into_iter().find(|it| it.exists()) {
+        bail!(
+            "{} exists already: choose another directory, keys are never overwritten",
+            there.display()
+        );
+    }
+    Ok(())
+}
+
+fn protection<'a>(args: &NewArgs, passphrases: &'a mut Passphrases<'_>) -> Result<Protection<'a>> {
+    Ok(match args.unencrypted {
+        true => Protection::Plain,
+        false => Protection::Sealed(passphrases.choose()?, Cost::STANDARD),
+    })
 }
 
 fn is_card(path: &Path) -> bool {

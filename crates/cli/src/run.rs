@@ -1,7 +1,8 @@
-//! `gridaccord run`: one validator, the interface in front of it, and its member's agent, until it is stopped.
+//! `gridaccord run`: one node, the interface in front of it, and its member's agent, until it is stopped.
 //!
 //! In order: configuration, limits, keys, genesis, data directory, leave to sign; then the network. At the first start
-//! the validators meet and generate the group key; at a later one the node goes on from what it has stored.
+//! the validators meet and generate the group key, and a follower copies a recent state; at a later one the node goes
+//! on from what it has stored.
 
 mod prepare;
 mod watch;
@@ -15,11 +16,12 @@ use clap::Args;
 use gridaccord_api::{Config as ApiConfig, serve};
 use gridaccord_custody::{Name, genesis::differences, signing::Permit};
 use gridaccord_engine::{
-    Handle, PublicKey,
-    tcp::{self, Context, Founding, Progress, StartError},
+    Config as NodeConfig, Handle, PublicKey,
+    follow::{Following, Joining},
+    tcp::{self, Context, Founding, Progress, StartError, Task},
 };
 use gridaccord_node::{NodePort, member};
-use prepare::Prepared;
+use prepare::{Part, Prepared, VaultSafe};
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
@@ -35,7 +37,7 @@ pub(crate) const SUPERVISED: &str = "GRIDACCORD_SUPERVISED";
 /// Before an agent that lost its node looks for it again.
 const RESUME_PAUSE: Duration = Duration::from_secs(1);
 
-/// Run a validator.
+/// Run a validator, or a node that follows the validators without a vote.
 #[derive(Args, Debug)]
 pub(crate) struct RunArgs {
     /// The node's configuration.
@@ -76,16 +78,7 @@ impl Prepared {
     }
 
     async fn serve(self, context: &Context) -> Result<ExitCode> {
-        let opening = Opening::default();
-        let network = self.network();
-        let founding = Founding {
-            genesis: self.genesis.clone(),
-            safe: self.safe(),
-            told: self.told(opening.clone()),
-        };
-        let started = tcp::found(context, founding, self.name.to_string(), network).await;
-        opening.done();
-        let (handle, task) = match started {
+        let (handle, task) = match self.start(context).await {
             Ok(started) => started,
             Err(StartError::GenesisDiffers { peer, theirs }) => {
                 let name = self.names.get(&*peer).map_or("a peer", |name| name.as_ref());
@@ -103,8 +96,9 @@ impl Prepared {
         let server =
             serve(config, &self.genesis, Arc::new(port.clone()), std::future::pending()).await?;
         println!(
-            "{} runs at height {}; interface: http://{}",
+            "{} {} at height {}; interface: http://{}",
             self.name,
+            if handle.status().follows { "follows" } else { "runs" },
             handle.status().height,
             server.address()
         );
@@ -128,11 +122,36 @@ impl Prepared {
         }
     }
 
+    async fn start(&self, context: &Context) -> Result<(Handle, Task), StartError> {
+        let network = self.network();
+        match &self.part {
+            Part::Votes { permit, vault } => {
+                let opening = Opening::default();
+                let founding = Founding {
+                    genesis: self.genesis.clone(),
+                    safe: Arc::new(VaultSafe(vault.clone())),
+                    told: self.told(opening.clone(), permit.clone()),
+                    refuse_revealed: self.config.founding.refuse_revealed,
+                };
+                let started = tcp::found(context, founding, self.name.to_string(), network).await;
+                opening.done();
+                started
+            }
+            Part::Follows { chain, start } => {
+                let (start, told) = (*start, Arc::new(say_joining));
+                let following = Following { start, told };
+                let (chain, key) = ((**chain).clone(), network.public_key());
+                let config = NodeConfig::follower(chain, key, following, self.name.as_ref());
+                tcp::start(context, config, network).await
+            }
+        }
+    }
+
     /// Says how the founding goes, and has the first vote marked before it is cast.
-    fn told(&self, opening: Opening) -> tcp::Told {
+    fn told(&self, opening: Opening, permit: Permit) -> tcp::Told {
         let names = self.names.clone();
         let (directory, prefix) = (self.home.directory().to_owned(), self.name.to_string());
-        let permit = Mutex::new(self.permit.clone());
+        let permit = Mutex::new(Some(permit));
         Arc::new(move |progress| match progress {
             Progress::Waiting(missing) => println!("waiting for {}", listed(&names, &missing)),
             Progress::Revealed(revealed) => eprintln!(
@@ -165,14 +184,14 @@ impl Prepared {
 
     /// The member's agent; never ends by itself.
     fn start_agent(&self, handle: &Handle) -> Result<JoinHandle<()>> {
-        let Some(scenario) = &self.scenario else {
+        let (Some(scenario), Some(member_key)) = (&self.scenario, &self.member_key) else {
             return Ok(tokio::spawn(std::future::pending()));
         };
         let mut agent = gridaccord_sim::act(
             &self.genesis,
             scenario.clone(),
             self.name.as_ref(),
-            self.member_key.clone(),
+            member_key.clone(),
             self.config.agent.seed,
         )?;
         let (handle, clock) = (handle.clone(), self.genesis.clock);
@@ -182,6 +201,15 @@ impl Prepared {
                 sleep(RESUME_PAUSE).await;
             }
         }))
+    }
+}
+
+fn say_joining(joining: Joining) {
+    match joining {
+        Joining::Listening => println!("waiting to hear of a final block from the validators"),
+        Joining::Copying { view } => {
+            println!("copying the state of the block that became final in view {view}");
+        }
     }
 }
 

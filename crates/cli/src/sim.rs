@@ -57,7 +57,7 @@ pub(crate) struct SweepArgs {
 }
 
 /// Every weather under the word that chooses it.
-const WEATHERS: [(&str, Weather); 20] = [
+const WEATHERS: [(&str, Weather); 21] = [
     ("happy", Weather::Happy),
     ("lossy", Weather::Lossy),
     ("crashes", Weather::Crashes),
@@ -70,6 +70,7 @@ const WEATHERS: [(&str, Weather); 20] = [
     ("silent", Weather::Liar(Vice::Silent)),
     ("commits-twice", Weather::Liar(Vice::CommitsTwice)),
     ("reveals-twice", Weather::Liar(Vice::RevealsTwice)),
+    ("denies", Weather::Liar(Vice::DeniesDispatch)),
     ("conflicter", Weather::Traitors(Treason::Conflicter)),
     ("equivocator", Weather::Traitors(Treason::Equivocator)),
     ("impersonator", Weather::Traitors(Treason::Impersonator)),

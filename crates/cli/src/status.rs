@@ -26,11 +26,15 @@ pub(crate) fn run(args: &StatusArgs) -> Result<ExitCode> {
             "height {}, view {}, state root {}",
             status.height, status.view, status.state_root
         );
+        let (others, of) = if status.follows {
+            println!("it follows: it has all state and no vote");
+            (status.validators, "validators")
+        } else {
+            (status.validators.saturating_sub(1), "other validators")
+        };
         println!(
-            "{} of {} other validators connected, {} commands waiting",
-            status.peers_connected,
-            status.validators.saturating_sub(1),
-            status.mempool_commands,
+            "{} of {others} {of} connected, {} commands waiting",
+            status.peers_connected, status.mempool_commands,
         );
     }
     Ok(ExitCode::SUCCESS)

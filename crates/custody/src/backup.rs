@@ -174,6 +174,10 @@ fn carried(config: &Config) -> Config {
             scenario: config.agent.scenario.as_ref().map(|_| named(SCENARIO.name)),
             ..config.agent
         },
+        follow: config.follow.as_ref().map(|follow| config::Follow {
+            group: named(names::DATA).join(home::GROUP_FILE),
+            start: follow.start,
+        }),
         ..config.clone()
     }
 }

@@ -5,8 +5,10 @@
 //! the members it expects; cards admit them one by one; every validator's member signs; then each starts its node from
 //! an equal copy. A change after a signature voids it.
 
+mod carbon_text;
 mod difference;
 mod error;
+mod sealed_text;
 mod text;
 
 use crate::{
@@ -17,8 +19,8 @@ use commonware_cryptography::{Signer as _, Verifier as _, ed25519};
 use gridaccord_ledger::{
     Genesis, Role,
     genesis::{
-        Clock, DEPOSIT_MAX, GenesisError, GenesisMember, Market, STAKE_MAX, Thresholds, Trust,
-        Validator,
+        CLASS_NAME_MAX, CarbonPolicy, Clock, DEPOSIT_MAX, GenesisError, GenesisMember, Market,
+        STAKE_MAX, Thresholds, Trust, Validator,
     },
 };
 use gridaccord_model::{
@@ -30,6 +32,7 @@ use std::{collections::BTreeMap, path::Path};
 
 pub use difference::{Difference, differences};
 pub use error::GenesisFileError;
+use text::{boundary_name, horizon_intervals};
 pub use text::{role_name, role_named};
 
 /// Most bytes of the file: a thousand members and their signatures.
@@ -45,6 +48,7 @@ pub struct GenesisFile {
     market: Market,
     trust: Trust,
     thresholds: Thresholds,
+    carbon: CarbonPolicy,
     members: Vec<Admitted>,
     validators: Vec<FileValidator>,
     expected: Vec<Expected>,
@@ -56,6 +60,7 @@ pub struct GenesisFile {
 struct Admitted {
     name: Name,
     role: Role,
+    class: Label<CLASS_NAME_MAX>,
     owner: OwnerId,
     key: ed25519::PublicKey,
     stake: u64,
@@ -77,6 +82,8 @@ pub struct Expected {
     pub name: Name,
     /// What it may do.
     pub role: Role,
+    /// Kind of its resource, as the carbon policy names it; empty for none.
+    pub class: Label<CLASS_NAME_MAX>,
     /// Who stands behind it.
     pub owner: OwnerId,
     /// Whether it runs a validator.
@@ -88,10 +95,12 @@ pub struct Expected {
 }
 
 /// On which terms a card is admitted; what is left out is taken from what the file expects of that name.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Terms {
     /// What it may do.
     pub role: Option<Role>,
+    /// Kind of its resource, as the carbon policy names it; without, none.
+    pub class: Option<Label<CLASS_NAME_MAX>>,
     /// Who stands behind it.
     pub owner: Option<OwnerId>,
     /// Trust tokens it starts with.
@@ -117,6 +126,8 @@ impl GenesisFile {
             Ok(Expected {
                 name: member.name.parse()?,
                 role: member.role.into(),
+                class: Label::new(member.class.clone().unwrap_or_default())
+                    .expect("a scenario bounds classes"),
                 owner: member.owner,
                 validator: member.validator,
                 stake: member.stake_tokens,
@@ -130,6 +141,7 @@ impl GenesisFile {
             market: Market::of(scenario, 0..scenario.horizon.intervals),
             trust: scenario.trust,
             thresholds: scenario.thresholds,
+            carbon: scenario.carbon.clone(),
             members: Vec::new(),
             validators: Vec::new(),
             expected: expected.collect::<Result<_, GenesisFileError>>()?,
@@ -152,9 +164,10 @@ impl GenesisFile {
             .members
             .iter()
             .map(|member| {
-                let GenesisMember { name, role, owner, key, stake, deposit } = member.clone();
+                let GenesisMember { name, role, class, owner, key, stake, deposit } =
+                    member.clone();
                 let name = name.to_string().parse()?;
-                Ok(Admitted { name, role, owner, key, stake, deposit })
+                Ok(Admitted { name, role, class, owner, key, stake, deposit })
             })
             .collect::<Result<_, GenesisFileError>>()?;
         let validators = genesis.validators.iter().map(|validator| {
@@ -168,6 +181,7 @@ impl GenesisFile {
             market: genesis.market,
             trust: genesis.trust,
             thresholds: genesis.thresholds,
+            carbon: genesis.carbon.clone(),
             validators: validators.collect(),
             members,
             expected: Vec::new(),
@@ -186,6 +200,7 @@ impl GenesisFile {
             name: Label::new(String::from(member.name.clone()))
                 .expect("a name's bound is the label's"),
             role: member.role,
+            class: member.class.clone(),
             owner: member.owner,
             key: member.key.clone(),
             stake: member.stake,
@@ -205,6 +220,7 @@ impl GenesisFile {
             market: self.market,
             trust: self.trust,
             thresholds: self.thresholds,
+            carbon: self.carbon.clone(),
             validators: bounded(validators, "validators")?,
             members: bounded(members.collect(), "members")?,
         })
@@ -228,6 +244,7 @@ impl GenesisFile {
             name: name.clone(),
             key: card.member_key().clone(),
             role: terms.role.or(expected.map(|it| it.role)).ok_or_else(|| term("--role"))?,
+            class: terms.class.or_else(|| expected.map(|it| it.class.clone())).unwrap_or_default(),
             owner: terms.owner.or(expected.map(|it| it.owner)).ok_or_else(|| term("--owner"))?,
             stake: terms.stake.or(expected.map(|it| it.stake)).ok_or_else(|| term("--stake"))?,
             deposit: terms

@@ -60,8 +60,9 @@ pub enum SigningError {
     /// Votes were lost.
     #[error(
         "this node key has voted since {since} (says {path}), but its consensus store is gone: voting again could contradict \
-         a vote that was cast. Keep this key from voting: the others go on without it. This release cannot admit a new node \
-         key to a running chain", path = path.display()
+         a vote that was cast. Keep this key from voting: the others go on without it. The node may follow without a vote: \
+         add a section [follow] to its configuration (README, \"Coming back\"). This release cannot admit a \
+         new node key to a running chain", path = path.display()
     )]
     VotesLost {
         /// The marker.

@@ -5,10 +5,12 @@
 //! provide reserve; generators without a ramp limit (sun, wind) do not. An island is a window in which the tie's
 //! limits are zero. Positive power is injection. Derivations: `docs/maths/horizon.md`.
 
+mod book;
 mod bound;
 mod carbon;
 mod check;
 mod codec;
+pub mod commitment;
 mod contingency;
 mod infeasible;
 mod lagrangian;
@@ -17,13 +19,19 @@ mod opportunity;
 mod sums;
 mod verdict;
 
+pub use book::{
+    CarbonCaps, Emission, GeneratorPart, HorizonBook, HorizonImbalance, HorizonSetting,
+    INTENSITY_MAX, Participant,
+};
 pub use carbon::{Boundary, CarbonLimit, CarbonLimits, CarbonMultipliers};
 pub use check::{appraise, check, check_feasible};
 pub use codec::{HORIZON_ANSWER_SIZE_MAX, HORIZON_ANSWER_VALUES_MAX, HorizonCodecError};
 pub use contingency::Contingency;
 pub use infeasible::{HorizonInfeasible, check_infeasible};
 pub use lagrangian::pin;
-pub use limits::{HORIZON_INTERVALS_MAX, HORIZON_RESOURCES_MAX, HorizonError, MULTIPLIER_MAX};
+pub use limits::{
+    DURATION_MAX_S, HORIZON_INTERVALS_MAX, HORIZON_RESOURCES_MAX, HorizonError, MULTIPLIER_MAX,
+};
 pub use opportunity::{LostOpportunity, lost_opportunity};
 pub use verdict::{HorizonRefusal, HorizonVerified};
 

@@ -6,8 +6,10 @@ mod it {
     mod book;
     mod brute;
     mod certificate;
+    mod commitment;
     mod common;
     mod horizon;
+    mod horizon_book;
     mod horizon_codec;
     mod horizon_rules;
     mod merit;

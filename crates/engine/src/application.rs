@@ -13,7 +13,6 @@ use crate::{
     beacon,
     block::{Block, ConsensusContext, Header},
     chain::{Chain, Scheme},
-    clock,
     handle::Finalized,
     node_state::{Executed, Shared, Tip},
     state::{self, Applied, Batches, Closed, Databases, Open, Readers, Sealed, Source},
@@ -260,7 +259,7 @@ where
         if !self.shared.is_proposing() {
             return None;
         }
-        let started = clock::now(&runtime);
+        let started = self.shared.skew.now(&runtime);
         let parent = ancestry.next().await?;
         let mut draft = self
             .draft(
@@ -371,8 +370,9 @@ where
         let digest = block.digest();
         let header = block.header();
         self.settle(&executed.block, &Applied::<E>(&readers)).await;
-        let finality_ms =
-            executed.started.map(|started| clock::now(&runtime).0.saturating_sub(started.0));
+        let finality_ms = executed
+            .started
+            .map(|started| self.shared.skew.now(&runtime).0.saturating_sub(started.0));
         let finalized = Finalized {
             height: header.height,
             view: header.view(),

@@ -244,6 +244,11 @@ impl Chain {
             .ok_or_else(|| KeyError::ShareForeign(Box::new(key.clone())))
     }
 
+    /// The scheme of a node without a vote: it checks what validators sign, and signs nothing.
+    pub(crate) fn watcher(&self) -> Scheme {
+        Scheme::verifier(&self.namespace(), self.validators.clone(), self.polynomial.clone())
+    }
+
     /// A scheme that checks recovered signatures and nothing else.
     pub(crate) fn verifier(&self) -> Scheme {
         Scheme::certificate_verifier(&self.namespace(), *self.polynomial.public())

@@ -16,6 +16,22 @@ pub(crate) fn system_time(time: TimeMs) -> SystemTime {
     UNIX_EPOCH + Duration::from_millis(time.0).min(LATEST)
 }
 
+/// How far a node's clock is ahead of its runtime's, ms; behind where negative. Only simulations have one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Skew(pub(crate) i64);
+
+impl Skew {
+    /// What the node's clock shows.
+    pub(crate) fn now(self, clock: &impl Clock) -> TimeMs {
+        TimeMs(now(clock).0.saturating_add_signed(self.0))
+    }
+
+    /// When, by the runtime's clock, the node's shows this.
+    pub(crate) fn system_time(self, time: TimeMs) -> SystemTime {
+        system_time(TimeMs(time.0.saturating_add_signed(self.0.saturating_neg())))
+    }
+}
+
 /// A time some milliseconds later.
 pub(crate) const fn after(time: TimeMs, ms: u64) -> TimeMs {
     TimeMs(time.0.saturating_add(ms))

@@ -64,8 +64,10 @@ pub struct Status {
     pub mempool_commands: usize,
     /// Bytes of them.
     pub mempool_bytes: usize,
-    /// Other validators heard from over the command channel since the start.
+    /// Other validators heard from since the start.
     pub peers_heard: usize,
+    /// Whether the node follows without a vote.
+    pub follows: bool,
 }
 
 /// The parts of a node that need its runtime; hides the type of it.

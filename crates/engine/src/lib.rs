@@ -2,12 +2,14 @@
 //! consensus, network, runtime and storage.
 //!
 //! A validator is one task: votes and blocks over an authenticated network, a mempool, the ledger executed
-//! against two authenticated databases, and an archive of final blocks. Finality takes three network delays.
+//! against two authenticated databases, and an archive of final blocks. Finality takes three network delays. A
+//! follower is the same without a vote.
 //!
 //! | to | see |
 //! |---|---|
 //! | make keys and the group's polynomial for genesis | [`deal`] |
 //! | run a validator over TCP | [`tcp`] |
+//! | follow a chain without a vote | [`follow`], [`Config::follower`] |
 //! | submit, subscribe, read, prove | [`Handle`] |
 //! | check a proof anywhere | [`light::verify`] |
 //! | check a stored chain | [`replay::replay`] |
@@ -20,7 +22,7 @@
 //! #     key: gridaccord_ledger::Key, peers: Vec<(gridaccord_engine::PublicKey, std::net::SocketAddr)>)
 //! #     -> Result<(), Box<dyn std::error::Error>> {
 //! let chain = Chain::new(genesis, group)?;
-//! let network = tcp::Tcp { key: node_key, listen: "127.0.0.1:4000".parse()?, peers, local: true };
+//! let network = tcp::Tcp { key: node_key, listen: "127.0.0.1:4000".parse()?, peers, local: true, followers: vec![] };
 //! let config = Config::new(chain.clone(), network.public_key(), share, "node");
 //! // One runtime may carry several validators: call `tcp::start` once for each, with different prefixes.
 //! tcp::Runtime::new("data").run(|context| async move {
@@ -43,6 +45,7 @@
 pub mod block;
 pub mod bodies;
 pub mod chain;
+pub mod follow;
 pub mod handle;
 pub mod light;
 pub mod mempool;
@@ -52,6 +55,7 @@ pub mod replay;
 #[cfg(feature = "simulation")]
 pub mod simulation;
 pub mod tcp;
+mod agreement;
 mod application;
 mod beacon;
 mod clock;
@@ -59,6 +63,7 @@ mod gossip;
 mod node_state;
 mod service;
 mod state;
+mod voters;
 
 pub use application::{Draft, Meddle};
 pub use chain::{Chain, Dealing, PublicKey, Share, deal};

@@ -1,44 +1,42 @@
-//! One validator: every actor of it under one task.
+//! One node, voter or follower: every actor of it under one task.
 //!
 //! The same code runs over TCP on disk and over a simulated network in virtual time. Whoever aborts the one task
 //! that [`run`] fills stops the whole node, and a failure of any actor ends that task: nothing outlives it.
 
 use crate::{
+    agreement::Voting,
     application::{App, Meddle},
-    beacon::Tap,
     block::Block,
     chain::{Chain, KeyError, PublicKey, Scheme, Share},
+    clock::Skew,
+    follow::{Deaf, Following, Joining, Lookout, Start},
     gossip::{self, Intake},
     handle::Handle,
     node_state::{Shared, Tip},
-    pace::{BEAT_MS, Paced},
     service::Service,
     state::{self, BodyDb, BodyOperation, StateDb, StateOperation},
+    voters::{Gate, Narrow, Voters},
 };
 use commonware_broadcast::buffered;
 use commonware_codec::FixedSize as _;
 use commonware_consensus::{
-    Reporters,
+    Viewable as _,
     marshal::{
         self,
         core::{Actor as MarshalActor, Mailbox as MarshalMailbox},
         resolver::p2p as marshal_resolver,
-        standard::{Deferred, Standard},
+        standard::Standard,
     },
-    simplex::{
-        self,
-        config::{ForwardPolicy, SkipPolicy},
-        elector::{Random, RandomVersion},
-    },
-    types::{Epoch, FixedEpocher, ViewDelta},
+    simplex,
+    types::{FixedEpocher, ViewDelta},
 };
-use commonware_cryptography::{Digested, Digestible as _, Sha256, certificate::ConstantProvider};
+use commonware_cryptography::{Digested, Digestible as _, certificate::ConstantProvider};
 use commonware_glue::stateful::{
     self, Stateful, SyncPlan,
     db::{SyncEngineConfig, p2p as database_sync},
 };
 use commonware_p2p::{
-    Blocker, Provider, Receiver, Sender, max_message_size,
+    Blocker, Receiver, Sender, max_message_size,
     utils::mux::{Muxer, prefixed},
 };
 use commonware_parallel::Sequential;
@@ -69,8 +67,13 @@ pub(crate) const CERTIFICATES: u64 = 1;
 const RESOLVER: u64 = 2;
 const BACKFILL: u64 = 3;
 const BLOCKS: u64 = 4;
-const SYNC: u64 = 5;
+pub(crate) const SYNC: u64 = 5;
 const COMMANDS: u64 = 6;
+
+/// What a follower may say: messages a second on a channel, and as many at once. On other channels it is not heard.
+const FOLLOWER_RATES: [(u64, u32); 3] = [(BACKFILL, 64), (SYNC, 64), (COMMANDS, 4)];
+/// What followers are told as well as voters.
+const PUBLIC: [u64; 2] = [CERTIFICATES, BLOCKS];
 
 /// Bytes of a page of storage, its checksum aside; with it, a page fills 4,096 bytes on disk.
 const PAGE_SIZE: NonZeroU16 = NZU16!(4_084);
@@ -80,26 +83,27 @@ pub(crate) const REPLAY_BUFFER: NonZeroUsize = NZUsize!(256 * 1_024);
 const ARCHIVE_SECTION: NonZeroU64 = NZU64!(4_096);
 /// Operations of a database sent to a joining node at once.
 const SYNC_OPERATIONS: NonZeroU64 = NZU64!(64);
-/// Views behind the last final one whose certificates, and so seeds, survive a restart.
-const VIEWS_KEPT: ViewDelta = ViewDelta::new(256);
-const FETCH_TIMEOUT: Duration = Duration::from_secs(2);
-const FETCH_RETRY: Duration = Duration::from_millis(250);
-/// A leader has a beat to start in and as long again to be heard.
-const LEADER_TIMEOUT: Duration = Duration::from_millis(2 * BEAT_MS);
-const CERTIFICATION_TIMEOUT: Duration = Duration::from_millis(3 * BEAT_MS);
-const TIMEOUT_RETRY: Duration = Duration::from_millis(BEAT_MS);
-/// A leader silent for this long is skipped at once.
-const SKIP_TIMEOUT: Duration = Duration::from_millis(5 * BEAT_MS);
+pub(crate) const FETCH_TIMEOUT: Duration = Duration::from_secs(2);
+pub(crate) const FETCH_RETRY: Duration = Duration::from_millis(250);
+
+/// What a node is to its chain.
+#[derive(Clone, Debug)]
+pub enum Part {
+    /// It votes, with its share of the group key.
+    Voter(Share),
+    /// It has no vote, or makes no use of it.
+    Follower(Following),
+}
 
 /// What makes a node this one.
 #[derive(Clone)]
 pub struct Config {
-    /// The chain it is a validator of.
+    /// The chain it is a node of.
     pub chain: Chain,
-    /// Its key on the network and among the validators.
+    /// Its key on the network and, where it votes, among the validators.
     pub key: PublicKey,
-    /// Its share of the group key.
-    pub share: Share,
+    /// What it is there.
+    pub part: Part,
     /// Starts the name of everything it stores: letters, digits, `-`.
     pub prefix: String,
     /// Messages each actor may have waiting.
@@ -108,20 +112,38 @@ pub struct Config {
     pub cache_pages: NonZeroUsize,
     /// Changes its proposals; only simulations of hostile nodes set it.
     pub meddle: Option<Meddle>,
+    /// How far its clock is ahead, ms; only simulations set it.
+    pub skew_ms: i64,
 }
 
 impl Config {
     /// A configuration with the usual sizes: about 10 MB of buffers.
     #[must_use]
     pub fn new(chain: Chain, key: PublicKey, share: Share, prefix: impl Into<String>) -> Self {
+        Self::of(chain, key, Part::Voter(share), prefix)
+    }
+
+    /// The same for a follower.
+    #[must_use]
+    pub fn follower(
+        chain: Chain,
+        key: PublicKey,
+        following: Following,
+        prefix: impl Into<String>,
+    ) -> Self {
+        Self::of(chain, key, Part::Follower(following), prefix)
+    }
+
+    fn of(chain: Chain, key: PublicKey, part: Part, prefix: impl Into<String>) -> Self {
         Self {
             chain,
             key,
-            share,
+            part,
             prefix: prefix.into(),
             mailbox_size: NZUsize!(256),
             cache_pages: NZUsize!(1_024),
             meddle: None,
+            skew_ms: 0,
         }
     }
 }
@@ -136,18 +158,16 @@ impl core::fmt::Debug for Config {
 }
 
 /// A node's side of the network.
-pub struct Network<C, P, B> {
+pub struct Network<C, B> {
     /// One sender and receiver per entry of [`CHANNELS`], in that order.
     pub channels: [C; CHANNELS.len()],
-    /// Who the peers are.
-    pub peers: P,
     /// Shuts out peers that send what no honest one would.
     pub blocker: B,
     /// The task that carries it, where it is the node's own: the node ends with it.
     pub task: Option<commonware_runtime::Handle<()>>,
 }
 
-impl<C, P, B> core::fmt::Debug for Network<C, P, B> {
+impl<C, B> core::fmt::Debug for Network<C, B> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str("Network")
     }
@@ -161,6 +181,19 @@ impl<E: Spawner + Metrics + Clock + Storage + CryptoRng + Sync> Runtime for E {}
 #[must_use]
 pub fn quota(rate: u32) -> Quota {
     Quota::per_second(std::num::NonZeroU32::new(rate).unwrap_or(NZU32!(1)))
+}
+
+/// Messages a second and peer with which a node opens a channel. A follower that keeps to it is always heard: what is
+/// above its allowance would be lost.
+#[must_use]
+pub fn rate(channel: (u64, u32), follows: bool) -> u32 {
+    let (number, rate) = channel;
+    let allowed =
+        FOLLOWER_RATES.into_iter().find_map(|(one, rate)| (one == number).then_some(rate));
+    match allowed {
+        Some(allowed) if follows => rate.min((allowed * 3 / 4).max(1)),
+        _ => rate,
+    }
 }
 
 /// Largest message a network must carry for this many validators.
@@ -216,38 +249,63 @@ pub(crate) fn page_cache(pages: NonZeroUsize) -> CacheRef {
 
 pub(crate) type Marshal = MarshalMailbox<Scheme, Standard<Block>>;
 
-/// Runs a validator until one of its actors stops or the runtime does. `ready` gets its handle once its state is
-/// open.
+/// Why a node cannot run.
+#[derive(Debug, thiserror::Error)]
+pub enum NodeError {
+    /// Key or share do not belong to the chain.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// A follower was given another group's key.
+    #[error(
+        "the validators' certificates are not signed by this group: take the group's public key from one who runs a validator of this chain"
+    )]
+    GroupForeign,
+}
+
+/// A channel behind its doors.
+type Guarded<S, R, E> = (Narrow<S>, Gate<R, E>);
+
+/// Runs a node until one of its actors stops or the runtime does. `ready` gets its handle once its state is open.
 ///
 /// Call it from a task of its own and give it that task's context: all it spawns descends from it.
 ///
 /// # Errors
-/// [`KeyError`], when key or share do not belong to the chain.
+/// [`NodeError`].
 ///
 /// # Panics
 /// When storage fails: a replica that cannot store must stop, and resumes from what is durable.
-pub async fn run<E, S, R, P, B>(
+pub async fn run<E, S, R, B>(
     context: E,
     config: Config,
-    network: Network<(S, R), P, B>,
+    network: Network<(S, R), B>,
     ready: oneshot::Sender<Handle>,
-) -> Result<(), KeyError>
+) -> Result<(), NodeError>
 where
     E: Runtime,
     S: Sender<PublicKey = PublicKey>,
     R: Receiver<PublicKey = PublicKey>,
-    P: Provider<PublicKey = PublicKey>,
     B: Blocker<PublicKey = PublicKey>,
 {
-    let Config { chain, key, share, prefix, mailbox_size, cache_pages, meddle } = config;
-    let scheme = chain.signer(&key, share)?;
-    let Network { channels, peers, blocker, task } = network;
-    let [votes, certificates, resolver, backfill, blocks, sync, commands] = channels;
+    let Config { chain, key, part, prefix, mailbox_size, cache_pages, meddle, skew_ms } = config;
+    let scheme = match &part {
+        Part::Voter(share) => chain.signer(&key, share.clone())?,
+        Part::Follower(_) => chain.watcher(),
+    };
+    let Network { channels, blocker, task } = network;
+    let peers = Voters::new(chain.validators().clone(), &key);
+    let mut numbers = CHANNELS.into_iter();
+    let [votes, certificates, resolver, backfill, blocks, sync, commands] =
+        channels.map(|channel| {
+            let (number, _) = numbers.next().expect("there are as many");
+            guard(&context, &peers, number, channel)
+        });
     let cache = page_cache(cache_pages);
     let genesis = chain.genesis_block();
     let genesis_digest = genesis.digest();
     let genesis = Digested::precomputed(genesis, genesis_digest);
-    let shared = Arc::new(Shared::new(chain, Tip::of(genesis_digest, genesis.inner())));
+    let tip = Tip::of(genesis_digest, genesis.inner());
+    let shared =
+        Arc::new(Shared::new(chain, tip, Skew(skew_ms), matches!(part, Part::Follower(_))));
 
     // Databases of joining nodes copy from here.
     let (mux, mut sync) = Muxer::new(context.child("sync_mux"), sync.0, sync.1);
@@ -309,7 +367,29 @@ where
     )
     .await
     .expect(opened);
-    let plan = SyncPlan::init(context.child("plan"), format!("{prefix}-")).await;
+    let mut plan = SyncPlan::init(context.child("plan"), format!("{prefix}-")).await;
+    let agreement = match part {
+        Part::Voter(_) => Agreement::Vote([votes, certificates, resolver]),
+        Part::Follower(following) => {
+            let heard = certificates.1;
+            let mut lookout = Lookout::new(heard, blocker.clone(), peers.clone(), scheme.clone());
+            if plan.may_sync() && plan.floor().is_none() {
+                (following.told)(Joining::Listening);
+                let floor = match lookout.floor().await {
+                    Ok(floor) => floor,
+                    Err(Deaf::Foreign) => return Err(NodeError::GroupForeign),
+                    Err(Deaf::Ended) => return Ok(()),
+                };
+                if following.start == Start::Recent {
+                    plan = plan.set_floor(floor).await;
+                }
+            }
+            if let Some(floor) = plan.floor() {
+                (following.told)(Joining::Copying { view: floor.view().get() });
+            }
+            Agreement::Follow(lookout)
+        }
+    };
     let (marshal_actor, marshal, floor) = MarshalActor::<_, Standard<Block>, _, _, _, _, _>::init(
         context.child("marshal"),
         finalizations,
@@ -356,6 +436,14 @@ where
     );
     let marshal_actor = marshal_actor.start(application.clone(), buffer, backfill);
     let stateful = stateful.start();
+    // A follower that copies a state needs to hear how the chain goes on meanwhile.
+    let agreement = match agreement {
+        Agreement::Vote(channels) => Agreement::Vote(channels),
+        Agreement::Follow(lookout) => {
+            let (shared, marshal) = (shared.clone(), marshal.clone());
+            Agreement::Follow(context.child("follow").spawn(|_| lookout.follow(shared, marshal)))
+        }
+    };
     let databases = application.subscribe_databases().await;
     if let Some(block) = processed(&marshal).await {
         shared.start_at(Tip::of(block.digest(), block.inner()));
@@ -371,60 +459,51 @@ where
             .spawn(move |context| gossip::run(context, intake, sends, commands))
     };
 
-    // Agreement.
-    let paced = Paced::new(application, shared.clone());
-    let deferred = Deferred::new(context.child("deferred"), paced, marshal.clone(), epochs());
-    let simplex = simplex::Engine::new(
-        context.child("simplex"),
-        simplex::Config {
-            scheme,
-            elector: elector(),
-            blocker,
-            automaton: deferred.clone(),
-            relay: deferred.clone(),
-            reporter: Reporters::from((Tap::new(shared.clone()), deferred)),
-            track_historical_votes: false,
-            strategy: Sequential,
-            partition: votes_partition(&prefix),
-            mailbox_size,
-            epoch: Epoch::zero(),
-            floor: simplex::config::Floor::Genesis(genesis_digest),
-            replay_buffer: REPLAY_BUFFER,
-            write_buffer: WRITE_BUFFER,
-            page_cache: cache,
-            leader_timeout: LEADER_TIMEOUT,
-            certification_timeout: CERTIFICATION_TIMEOUT,
-            timeout_retry: TIMEOUT_RETRY,
-            view_retention: VIEWS_KEPT,
-            skip: SkipPolicy::Enabled {
-                timeout: SKIP_TIMEOUT,
-                budget: simplex::SkipBudget::Participants,
-            },
-            fetch_timeout: NZDuration!(FETCH_TIMEOUT),
-            fetch_retry_delay: FETCH_RETRY,
-            forward: ForwardPolicy::Disabled,
-        },
-    )
-    .start(votes, certificates, resolver);
+    let agreement = match agreement {
+        Agreement::Vote(channels) => {
+            let voting = Voting { scheme, blocker, mailbox_size, cache, prefix };
+            voting.start(&context, application, &shared, &marshal, channels)
+        }
+        Agreement::Follow(task) => task,
+    };
 
     let backend = Service { shared: shared.clone(), intake, outbox, marshal, databases };
     let handle = Handle { shared: shared.clone(), backend: Arc::new(backend) };
     // Nobody may be waiting. The node keeps a handle itself, or it would end with the last one.
     let _ = ready.send(handle.clone());
-    let actors = [mux, state_sync, body_sync, broadcast, marshal_actor, stateful, gossip, simplex];
+    let actors =
+        [mux, state_sync, body_sync, broadcast, marshal_actor, stateful, gossip, agreement];
     let ended = commonware_runtime::Handle::select(actors.into_iter().chain(task)).await;
     shared.close();
-    tracing::error!(?ended, "an actor stopped, and the validator with it");
+    tracing::error!(?ended, "an actor stopped, and the node with it");
     Ok(())
 }
 
+/// A node's way to agree: the channels it votes on, or what it follows with.
+enum Agreement<V, F> {
+    Vote(V),
+    Follow(F),
+}
+
+/// The doors of a channel.
+fn guard<E: Runtime, S, R>(
+    context: &E,
+    voters: &Voters,
+    number: u64,
+    channel: (S, R),
+) -> Guarded<S, R, E> {
+    let clock = context.child("gate").with_attribute("channel", number);
+    let rate = FOLLOWER_RATES.into_iter().find_map(|(one, rate)| (one == number).then_some(rate));
+    voters.guard(clock, channel, PUBLIC.contains(&number), rate.unwrap_or_default())
+}
+
 /// How operations of a database reach joining nodes.
-fn sync_config<P: Provider<PublicKey = PublicKey>, B: Blocker<PublicKey = PublicKey>, D>(
+fn sync_config<B: Blocker<PublicKey = PublicKey>, D>(
     key: &PublicKey,
-    peers: &P,
+    peers: &Voters,
     blocker: &B,
     mailbox_size: NonZeroUsize,
-) -> database_sync::Config<PublicKey, P, B, D> {
+) -> database_sync::Config<PublicKey, Voters, B, D> {
     database_sync::Config {
         peer_provider: peers.clone(),
         blocker: blocker.clone(),
@@ -439,13 +518,8 @@ fn sync_config<P: Provider<PublicKey = PublicKey>, B: Blocker<PublicKey = Public
     }
 }
 
-/// Who leads a view follows from the seed of the one before it.
-pub(crate) const fn elector() -> Random<Sha256> {
-    Random::new(RandomVersion::V1)
-}
-
 /// One epoch for ever: validators change with a later version.
-const fn epochs() -> FixedEpocher {
+pub(crate) const fn epochs() -> FixedEpocher {
     FixedEpocher::new(NonZeroU64::MAX)
 }
 

@@ -4,6 +4,7 @@ use crate::{
     beacon::Beacon,
     block::Block,
     chain::{Chain, PublicKey},
+    clock::Skew,
     handle::{Finalized, SUBSCRIBER_LAG_MAX, Status},
     mempool::Mempool,
 };
@@ -73,15 +74,21 @@ pub(crate) struct Shared {
     inner: Mutex<Inner>,
     /// Rung when a block may be worth proposing at once.
     work: Notify,
+    /// How far its clock is ahead of the runtime's.
+    pub(crate) skew: Skew,
+    /// Whether this node has no vote, or makes no use of it.
+    follows: bool,
     /// Whether this node proposes blocks when it leads.
     proposing: AtomicBool,
     tip: watch::Sender<Tip>,
 }
 
 impl Shared {
-    pub(crate) fn new(chain: Chain, tip: Tip) -> Self {
+    pub(crate) fn new(chain: Chain, tip: Tip, skew: Skew, follows: bool) -> Self {
         Self {
             chain,
+            skew,
+            follows,
             mempool: Mutex::new(Mempool::default()),
             inner: Mutex::new(Inner::default()),
             work: Notify::new(),
@@ -133,8 +140,11 @@ impl Shared {
         self.inner.lock().beacon.get(view)
     }
 
+    /// Remembers a validator that was heard.
     pub(crate) fn heard(&self, peer: PublicKey) {
-        self.inner.lock().peers.insert(peer);
+        if self.chain.validators().position(&peer).is_some() {
+            self.inner.lock().peers.insert(peer);
+        }
     }
 
     pub(crate) fn executed(&self, digest: Digest, executed: Executed) {
@@ -231,6 +241,7 @@ impl Shared {
             mempool_commands,
             mempool_bytes,
             peers_heard: inner.peers.len(),
+            follows: self.follows,
         }
     }
 }

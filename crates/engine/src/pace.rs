@@ -36,7 +36,8 @@ impl<A> Paced<A> {
     /// Waits until a block after `parent` is worth proposing.
     async fn beat(&self, clock: &impl Clock, parent: &Digested<Block>) {
         let (digest, parent) = (parent.digest(), parent.inner().header());
-        clock.sleep_until(clock::system_time(clock::after(parent.timestamp, GAP_MS))).await;
+        let skew = self.shared.skew;
+        clock.sleep_until(skew.system_time(clock::after(parent.timestamp, GAP_MS))).await;
         if parent.height == 0 {
             return;
         }
@@ -49,11 +50,11 @@ impl<A> Paced<A> {
             };
             let beat = clock::after(parent.timestamp, BEAT_MS);
             let until = pressure.due.map_or(beat, |due| beat.min(due));
-            if clock::now(clock) >= until {
+            if skew.now(clock) >= until {
                 return;
             }
             select! {
-                _ = clock.sleep_until(clock::system_time(until)) => return,
+                _ = clock.sleep_until(skew.system_time(until)) => return,
                 _ = rung => {},
             }
         }
@@ -62,7 +63,8 @@ impl<A> Paced<A> {
     /// Waits until a block's time is at most the chain's drift ahead of this node's clock.
     async fn come(&self, clock: &impl Clock, time: TimeMs) {
         let drift = u64::from(self.shared.chain.genesis().clock.drift_ms);
-        clock.sleep_until(clock::system_time(TimeMs(time.0.saturating_sub(drift)))).await;
+        let time = TimeMs(time.0.saturating_sub(drift));
+        clock.sleep_until(self.shared.skew.system_time(time)).await;
     }
 }
 

@@ -15,6 +15,7 @@ pub use wire::Speech;
 use crate::{
     application::Meddle,
     chain::{Chain, ChainError, Dealing, KeyError, deal},
+    follow::Start,
     handle::Handle,
 };
 use commonware_cryptography::{Signer as _, ed25519};
@@ -112,6 +113,17 @@ pub enum Event {
     Faults(Faults),
 }
 
+/// A node that is no validator. Followers are numbered after the validators.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Follower {
+    /// It follows from the beginning of the simulation.
+    Present(Start),
+    /// It follows from the time of its first [`Event::Restart`].
+    Late(Start),
+    /// It follows nothing: it sends noise, and what it hears, to everybody on every channel.
+    Noisy,
+}
+
 /// What an agent gets of the node it runs beside.
 #[derive(Debug)]
 pub struct Agent {
@@ -157,14 +169,18 @@ pub struct Scenario {
     pub genesis: Genesis,
     /// The validators.
     pub keys: Keys,
+    /// Who follows them.
+    pub followers: Vec<Follower>,
     /// Every link at the start.
     pub link: Link,
     /// What happens when, by ascending time since the start.
     pub events: Vec<(Duration, Event)>,
-    /// Runs beside every node that is not Byzantine.
+    /// Runs beside every node that is honest, followers included.
     pub agent: Option<AgentTask>,
     /// Hostile proposers, by node.
     pub hostile: BTreeMap<usize, Meddle>,
+    /// How far clocks of nodes are ahead, ms, by node.
+    pub skews_ms: BTreeMap<usize, i64>,
     /// Validators that are not honest, by node.
     pub byzantine: BTreeMap<usize, Byzantine>,
     /// Height every running honest node must reach, after all events.
@@ -180,6 +196,7 @@ impl core::fmt::Debug for Scenario {
         f.debug_struct("Scenario")
             .field("seed", &self.seed)
             .field("nodes", &self.keys.nodes.len())
+            .field("followers", &self.followers)
             .field("link", &self.link)
             .field("events", &self.events)
             .field("byzantine", &self.byzantine)
@@ -311,6 +328,13 @@ pub fn run(scenario: &Scenario) -> Result<Report, SimulationError> {
         let world = World::new(context, scenario.clone(), chain, shares).await;
         world.run().await
     })
+}
+
+/// The key of a follower.
+fn follower_key(seed: u64, follower: usize) -> ed25519::PrivateKey {
+    // Behind the most validators that one seed has keys for.
+    let number = u64::try_from(follower).unwrap_or(u64::MAX).wrapping_add(1 << 63);
+    ed25519::PrivateKey::from_seed(seed.wrapping_add(number))
 }
 
 fn percent(percent: u8) -> Probability {

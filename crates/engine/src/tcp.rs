@@ -1,10 +1,10 @@
-//! A validator over TCP, with its storage on disk.
+//! A node over TCP, with its storage on disk.
 //!
 //! One runtime may carry several validators: they share its threads and its directory, and their prefixes keep
 //! their files apart. A failure of storage in one of them ends the runtime, and with it all of them.
 //!
-//! [`start`] takes a share that is already there; [`found`] generates the group key with the other validators
-//! first, or finds it generated.
+//! [`start`] takes a share that is already there, or none for a follower; [`found`] generates the group key with the
+//! other validators first, or finds it generated.
 
 mod founding;
 mod introduction;
@@ -16,16 +16,22 @@ pub use safe::Safe;
 use crate::{
     chain::{ChainError, KeyError, NETWORK_NAMESPACE, PublicKey},
     handle::Handle,
-    node::{self, CHANNELS, Config, Network, message_size_max, quota},
+    node::{self, CHANNELS, Config, Network, NodeError, Part, message_size_max, quota},
+    voters::{Gate, Narrow, Voters},
 };
 use commonware_cryptography::{ChaCha20Poly1305, Signer as _, ed25519};
-use commonware_p2p::{Address, AddressableManager as _, authenticated::lookup};
+use commonware_p2p::{
+    Address, AddressableManager as _, AddressableTrackedPeers, authenticated::lookup,
+};
 use commonware_runtime::{Runner as _, Spawner as _, Supervisor as _, tokio as runtime};
 use commonware_stream::{
     cups::{self, Cups},
     sake::{self, Sake},
 };
-use commonware_utils::{NZUsize, TryCollect as _, ordered::Map};
+use commonware_utils::{
+    NZUsize, TryCollect as _,
+    ordered::{Map, Set},
+};
 use futures::future::BoxFuture;
 use gridaccord_ledger::Genesis;
 use std::{
@@ -60,6 +66,8 @@ pub struct Tcp {
     pub listen: SocketAddr,
     /// Every other validator's key and address.
     pub peers: Vec<(PublicKey, SocketAddr)>,
+    /// Who may follow through this node without a vote, and from where; nobody else is connected. They dial.
+    pub followers: Vec<(PublicKey, SocketAddr)>,
     /// All peers are on this machine or in this building: dial often.
     pub local: bool,
 }
@@ -131,6 +139,11 @@ pub enum StartError {
         "the group key could not be generated: too few validators took part to the end; agree on a new genesis document (another label is enough), and found that"
     )]
     FoundingFailed,
+    /// Shares of absent validators were made public, and this one was told not to go on then.
+    #[error(
+        "to finish without {} of the validators, their shares of the group key were made public, which this node's configuration refuses: agree on a new genesis document (another label is enough), and found that", .0.len()
+    )]
+    SharesRevealed(Vec<PublicKey>),
     /// What this validator keeps of the founding is not all there.
     #[error(
         "this node's secrets are incomplete, so it cannot vote: restore them from a backup; the other validators are not affected"
@@ -140,8 +153,13 @@ pub enum StartError {
     #[error(transparent)]
     Key(#[from] KeyError),
     /// Two peers with one key.
-    #[error("a peer is listed twice: list every other validator once")]
+    #[error(
+        "a peer is listed twice: list every other validator once, and no validator as a follower"
+    )]
     PeerTwice,
+    /// A follower was given another group's key.
+    #[error(transparent)]
+    GroupForeign(NodeError),
     /// It went down while it opened its state; the log says why.
     #[error("the validator stopped while it started: see the log above")]
     Stopped,
@@ -218,8 +236,8 @@ impl Runtime {
     }
 }
 
-/// Starts a validator. Its handle comes once its state is open; it takes part from then on. Dropping the future
-/// before it resolves stops the validator.
+/// Starts a node. Its handle comes once its state is open; it takes part from then on. Dropping the future before it
+/// resolves stops the node.
 ///
 /// Boxed, so that the validator's code is compiled in this crate and not in every crate that starts one.
 ///
@@ -232,7 +250,9 @@ pub fn start(
 ) -> BoxFuture<'_, Result<(Handle, Task), StartError>> {
     Box::pin(async move {
         // Said here, before anything is opened; the task checks it again.
-        config.chain.signer(&config.key, config.share.clone())?;
+        if let Part::Voter(share) = &config.part {
+            config.chain.signer(&config.key, share.clone())?;
+        }
         enter(context, Seat::Dealt(Box::new(config)), tcp).await
     })
 }
@@ -265,10 +285,21 @@ enum Seat {
 }
 
 impl Seat {
-    fn validators(&self) -> usize {
+    const fn follows(&self) -> bool {
         match self {
-            Self::Dealt(config) => config.chain.validators().len(),
-            Self::Founding { founding, .. } => founding.genesis.validators.len(),
+            Self::Dealt(config) => matches!(config.part, Part::Follower(_)),
+            Self::Founding { .. } => false,
+        }
+    }
+
+    fn voters(&self) -> Set<PublicKey> {
+        match self {
+            Self::Dealt(config) => config.chain.validators().clone(),
+            Self::Founding { founding, .. } => {
+                let keys =
+                    founding.genesis.validators.iter().map(|validator| validator.key.clone());
+                Set::from_iter_dedup(keys)
+            }
         }
     }
 
@@ -276,6 +307,7 @@ impl Seat {
         self,
         context: &Context,
         tcp: &Tcp,
+        voters: &Voters,
         oracle: &Oracle,
         introductions: Channel,
         channels: founding::Channels,
@@ -284,7 +316,7 @@ impl Seat {
             Self::Dealt(config) => Ok(*config),
             Self::Founding { founding, prefix } => {
                 let (chain, share) = founding
-                    .run(context, &tcp.key, oracle, introductions, channels, &prefix)
+                    .run(context, &tcp.key, (voters, oracle), introductions, channels, &prefix)
                     .await?;
                 Ok(Config::new(chain, tcp.public_key(), share, prefix))
             }
@@ -293,28 +325,30 @@ impl Seat {
 }
 
 async fn enter(context: &Context, seat: Seat, tcp: Tcp) -> Result<(Handle, Task), StartError> {
-    let addresses: Map<PublicKey, Address> = tcp
-        .peers
-        .iter()
-        .map(|(key, address)| (key.clone(), Address::Symmetric(*address)))
-        .chain([(tcp.public_key(), Address::Symmetric(tcp.listen))])
-        .try_collect()
-        .map_err(|_| StartError::PeerTwice)?;
+    let addresses = addresses(&tcp)?;
     let (ready, handle) = oneshot::channel();
     let (failed, failure) = oneshot::channel();
     let task = Starting(Some(context.child("validator").spawn(move |context| async move {
-        let (mut network, oracle) = connect(&context, seat.validators(), &tcp, addresses);
+        let keys = seat.voters();
+        let (mut network, oracle) = connect(&context, keys.len(), &tcp, addresses);
+        let voters = Voters::new(keys, &tcp.public_key());
         let mut open = |(channel, rate)| network.register(channel, quota(rate));
-        let channels = CHANNELS.map(&mut open);
-        let founding = FOUNDING_CHANNELS.map(&mut open);
-        let introductions = open(INTRODUCTIONS);
+        let follows = seat.follows();
+        let channels = CHANNELS.map(|channel| open((channel.0, node::rate(channel, follows))));
+        // Followers have no part in it.
+        let mut closed = |channel| voters.guard(context.child("gate"), open(channel), false, 0);
+        let founding = FOUNDING_CHANNELS.map(&mut closed);
+        let introductions = closed(INTRODUCTIONS);
         let task = Some(network.start());
-        let ended = match seat.config(&context, &tcp, &oracle, introductions, founding).await {
+        let config = seat.config(&context, &tcp, &voters, &oracle, introductions, founding).await;
+        let ended = match config {
             Err(error) => Err(error),
             Ok(config) => {
-                let (peers, blocker) = (oracle.clone(), oracle);
-                let network = Network { channels, peers, blocker, task };
-                node::run(context, config, network, ready).await.map_err(StartError::from)
+                let network = Network { channels, blocker: oracle, task };
+                node::run(context, config, network, ready).await.map_err(|error| match error {
+                    NodeError::Key(error) => error.into(),
+                    NodeError::GroupForeign => StartError::GroupForeign(error),
+                })
             }
         };
         if let Err(error) = ended {
@@ -346,17 +380,34 @@ impl Drop for Starting {
     }
 }
 
-type Channel = (lookup::Sender<PublicKey, Context>, lookup::Receiver<PublicKey>);
+/// A channel of the founding, behind its doors.
+type Channel =
+    (Narrow<lookup::Sender<PublicKey, Context>>, Gate<lookup::Receiver<PublicKey>, Context>);
 type Oracle = lookup::Oracle<PublicKey>;
 type Handshake = Cups<Sake<ed25519::PrivateKey>, ChaCha20Poly1305>;
 type LookupNetwork = lookup::Network<Context, Handshake>;
+
+/// Who is connected: voters, and this node, are dialled; followers may dial.
+fn addresses(tcp: &Tcp) -> Result<AddressableTrackedPeers<PublicKey>, StartError> {
+    let listed = |peers: &[(PublicKey, SocketAddr)], own: Option<(PublicKey, Address)>| {
+        let peers = peers.iter().map(|(key, it)| (key.clone(), Address::Symmetric(*it)));
+        let peers: Result<Map<PublicKey, Address>, _> = peers.chain(own).try_collect();
+        peers.map_err(|_| StartError::PeerTwice)
+    };
+    let own = (tcp.public_key(), Address::Symmetric(tcp.listen));
+    let (primary, secondary) = (listed(&tcp.peers, Some(own))?, listed(&tcp.followers, None)?);
+    if secondary.keys().iter().any(|key| primary.position(key).is_some()) {
+        return Err(StartError::PeerTwice);
+    }
+    Ok(AddressableTrackedPeers::new(primary, secondary))
+}
 
 /// The network of these validators; peers are dialled once it is started.
 fn connect(
     context: &Context,
     validators: usize,
     tcp: &Tcp,
-    addresses: Map<PublicKey, Address>,
+    addresses: AddressableTrackedPeers<PublicKey>,
 ) -> (LookupNetwork, Oracle) {
     let handshake = Cups::<_, ChaCha20Poly1305>::new(
         Sake {
@@ -367,7 +418,8 @@ fn connect(
         },
         cups::Version::V1,
     );
-    let peers_max = NonZeroUsize::new(addresses.len()).expect("this node is one of them");
+    let peers_max = addresses.primary.len() + addresses.secondary.len();
+    let peers_max = NonZeroUsize::new(peers_max).expect("this node is one of them");
     let make = if tcp.local { lookup::Config::local } else { lookup::Config::recommended };
     let founding = u32::try_from(founding::message_size_max(validators)).unwrap_or(u32::MAX);
     let mut settings = make(
@@ -379,7 +431,8 @@ fn connect(
         NETWORK_MAILBOX,
     );
     settings.tracked_peer_sets = PEER_SETS;
-    settings.allow_private_ips |= tcp.peers.iter().any(|(_, address)| is_private(address));
+    let mut peers = tcp.peers.iter().chain(&tcp.followers);
+    settings.allow_private_ips |= peers.any(|(_, address)| is_private(address));
     let (network, mut oracle) = lookup::Network::new(context.child("network"), settings);
     oracle.track(0, addresses);
     (network, oracle)

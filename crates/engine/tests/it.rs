@@ -7,7 +7,9 @@ mod it {
     mod byzantine;
     mod chain;
     mod common;
+    mod followers;
     mod founding;
+    mod hostile;
     mod light;
     mod mempool;
     mod simulation;

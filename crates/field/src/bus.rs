@@ -3,43 +3,26 @@
 //! Everything is a step function of ledger time, so that energy is an exact sum of watts × seconds and a run
 //! repeats to the joule whatever the machine's speed.
 
-use crate::{Device, Energy, Health};
+use crate::{
+    Device, Energy, Health,
+    plant::{Plant, PlantKind},
+    store::{self, Lived},
+};
 use gridaccord_model::{Interval, Joules, MemberId, TimeS, Watts};
 use std::{
     collections::{BTreeMap, BTreeSet},
-    ops::Range,
     sync::{Arc, Mutex, PoisonError},
 };
 
-/// What stands at a member's connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PlantKind {
-    /// Injects up to its capacity; nothing without a set point (retreat).
-    Source,
-    /// Takes its capacity unless a set point sheds some of it.
-    Load,
-    /// Keeps the balance: injects what the others lack, absorbs what they leave (unity).
-    Tie,
-}
-
-/// One member's simulated equipment.
-#[derive(Clone, Debug)]
-pub struct Plant {
-    /// What it is.
-    pub kind: PlantKind,
-    /// From each time on, what a source could inject or a load would take; at least 0 W, and 0 W before the first.
-    pub capacity: BTreeMap<TimeS, Watts>,
-    /// When it is lost.
-    pub outages: Vec<Range<TimeS>>,
-}
-
 #[derive(Debug)]
-struct Connection {
-    plant: Plant,
+pub(crate) struct Connection {
+    pub(crate) plant: Plant,
     /// Set points by the start of the interval they are for.
     set_points: BTreeMap<TimeS, (Watts, TimeS)>,
     /// How far its device has been told the time.
-    clock: TimeS,
+    pub(crate) clock: TimeS,
+    /// A storage's intervals so far, by start.
+    pub(crate) lived: BTreeMap<TimeS, Lived>,
 }
 
 /// The bus that all simulated devices of a campus are connected to. Clones are the same bus.
@@ -51,7 +34,12 @@ impl SimulatedBus {
     /// program that drives it restarts.
     #[must_use]
     pub fn connect(&self, member: MemberId, plant: Plant) -> SimulatedDevice {
-        let connection = Connection { plant, set_points: BTreeMap::new(), clock: TimeS::ZERO };
+        let connection = Connection {
+            plant,
+            set_points: BTreeMap::new(),
+            clock: TimeS::ZERO,
+            lived: BTreeMap::new(),
+        };
         self.with(|connections| {
             connections.entry(member).or_insert(connection);
         });
@@ -101,66 +89,92 @@ impl Device for SimulatedDevice {
 
     fn measure(&self, interval: Interval) -> Option<Energy> {
         self.bus.with(|connections| {
-            let own = connections.get(&self.member)?;
-            if own.plant.kind != PlantKind::Tie {
-                return Some(own.energy(interval));
+            let kind = connections.get(&self.member)?.plant.kind;
+            if let PlantKind::Storage { store } = kind {
+                store::live(connections, interval.end());
+                let lived = connections.get(&self.member)?.lived.get(&interval.start)?;
+                return (interval.duration_s == store.interval_s).then_some(lived.energy);
             }
             // A tie that is simulated alone has nobody to balance: it carries what it is told to.
-            if connections.values().all(|connection| connection.plant.kind == PlantKind::Tie) {
-                return Some(own.energy(interval));
+            let is_tie = |connection: &Connection| connection.plant.kind == PlantKind::Tie;
+            if kind != PlantKind::Tie || connections.values().all(is_tie) {
+                return connections.get(&self.member).map(|own| own.energy(interval));
             }
             // The tie carries what the others leave: its meter is right once they all lived to the end.
-            let late = connections.values().any(|connection| connection.clock < interval.end());
-            (!late).then(|| tie_energy(connections, interval))
+            if connections.values().any(|connection| connection.clock < interval.end()) {
+                return None;
+            }
+            store::live(connections, interval.end());
+            Some(tie_energy(connections, self.member, interval))
+        })
+    }
+
+    fn stored_uwh(&self, time: TimeS) -> Option<i64> {
+        self.bus.with(|connections| {
+            let PlantKind::Storage { store } = connections.get(&self.member)?.plant.kind else {
+                return None;
+            };
+            store::live(connections, time);
+            let elapsed = time.0.saturating_sub(store.first.0);
+            let over = |number: &u64| store.interval(*number).end() <= time;
+            let next = elapsed.div_euclid(u64::from(store.period_s.max(1)));
+            let last = [Some(next), next.checked_sub(1)].into_iter().flatten().find(over);
+            let Some(last) = last else { return Some(store.offer.stored_uwh) };
+            let lived = connections.get(&self.member)?.lived.get(&store.interval(last).start)?;
+            Some(lived.stored_uwh)
         })
     }
 }
 
-fn tie_energy(connections: &BTreeMap<MemberId, Connection>, interval: Interval) -> Energy {
-    let others: Vec<&Connection> =
-        connections.values().filter(|connection| connection.plant.kind != PlantKind::Tie).collect();
-    let edges: BTreeSet<TimeS> =
-        others.iter().flat_map(|connection| connection.edges(interval)).collect();
+fn tie_energy(
+    connections: &BTreeMap<MemberId, Connection>,
+    tie: MemberId,
+    interval: Interval,
+) -> Energy {
+    let others = || connections.values().filter(|other| other.plant.kind != PlantKind::Tie);
+    let within = |time: &TimeS| (interval.start..interval.end()).contains(time);
+    let edges = connections.values().flat_map(Connection::all_edges).filter(within).collect();
     sum_steps(edges, interval, |time| {
-        Watts(
-            others
-                .iter()
-                .fold(0i64, |sum, connection| sum.saturating_sub(connection.power(time).0)),
-        )
+        if connections.get(&tie).is_none_or(|tie| tie.plant.is_out(time)) {
+            return Watts::ZERO;
+        }
+        Watts(others().fold(0i64, |sum, other| sum.saturating_sub(other.power(time).0)))
     })
 }
 
 impl Connection {
-    /// Net injection at a time.
-    fn power(&self, time: TimeS) -> Watts {
-        let capacity =
-            self.plant.capacity.range(..=time).next_back().map_or(Watts::ZERO, |(_, power)| *power);
-        if self.plant.outages.iter().any(|outage| outage.contains(&time)) {
-            return Watts::ZERO;
-        }
-        let held =
-            self.set_points.range(..=time).next_back().filter(|(_, (_, until))| time < *until);
-        match (self.plant.kind, held.map(|(_, (power, _))| *power)) {
-            (PlantKind::Source, held) => held.unwrap_or(Watts::ZERO).clamp(Watts::ZERO, capacity),
-            (PlantKind::Load, Some(power)) => power.clamp(Watts(-capacity.0), Watts::ZERO),
-            (PlantKind::Load, None) => Watts(-capacity.0),
-            (PlantKind::Tie, held) => held.unwrap_or(Watts::ZERO),
+    /// The set point in force at a time.
+    pub(crate) fn held(&self, time: TimeS) -> Option<Watts> {
+        let (_, (power, until)) = self.set_points.range(..=time).next_back()?;
+        (time < *until).then_some(*power)
+    }
+
+    /// Net injection at a time; of a storage what it did, or as long as that is not known what it was told.
+    pub(crate) fn power(&self, time: TimeS) -> Watts {
+        let held = self.held(time);
+        let PlantKind::Storage { store } = self.plant.kind else {
+            return self.plant.power(time, held);
+        };
+        match self.lived.range(..=time).next_back() {
+            Some((start, lived))
+                if time.0 < start.0.saturating_add(u64::from(store.interval_s)) =>
+            {
+                lived.power(time)
+            }
+            _ => self.plant.power(time, held),
         }
     }
 
     fn energy(&self, interval: Interval) -> Energy {
-        sum_steps(self.edges(interval).collect(), interval, |time| self.power(time))
+        let within = |time: &TimeS| (interval.start..interval.end()).contains(time);
+        sum_steps(self.all_edges().filter(within).collect(), interval, |time| self.power(time))
     }
 
-    /// Times within the interval at which its power can change.
-    fn edges(&self, interval: Interval) -> impl Iterator<Item = TimeS> {
-        let capacity = self.plant.capacity.keys().copied();
-        let outages = self.plant.outages.iter().flat_map(|outage| [outage.start, outage.end]);
+    /// Times at which its power can change.
+    pub(crate) fn all_edges(&self) -> impl Iterator<Item = TimeS> {
         let set_points = self.set_points.iter().flat_map(|(start, (_, until))| [*start, *until]);
-        capacity
-            .chain(outages)
-            .chain(set_points)
-            .filter(move |time| (interval.start..interval.end()).contains(time))
+        let lived = self.lived.values().flat_map(Lived::edges);
+        self.plant.edges().chain(set_points).chain(lived)
     }
 }
 
@@ -193,7 +207,7 @@ mod tests {
     const HOUR: Interval = Interval { start: TimeS(3_600), duration_s: 3_600 };
 
     fn plant(kind: PlantKind, power_w: i64) -> Plant {
-        Plant { kind, capacity: BTreeMap::from([(TimeS(0), Watts(power_w))]), outages: Vec::new() }
+        Plant::new(kind, BTreeMap::from([(TimeS(0), Watts(power_w))]))
     }
 
     #[test]

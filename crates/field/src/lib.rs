@@ -7,9 +7,12 @@
 //! its default without being told, so that a silent ledger never leaves a battery discharging.
 
 pub mod bus;
+pub mod plant;
+mod store;
 
-pub use bus::{Plant, PlantKind, SimulatedBus, SimulatedDevice};
+pub use bus::{SimulatedBus, SimulatedDevice};
 use gridaccord_model::{Interval, Joules, TimeS, Watts};
+pub use plant::{Plant, PlantKind, Store};
 
 /// What a meter counted over an interval.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -45,4 +48,8 @@ pub trait Device: Send {
 
     /// What the meter counted over `interval`; `None` while the meter cannot know yet.
     fn measure(&self, interval: Interval) -> Option<Energy>;
+
+    /// State of charge: what it stored when the last interval before `time` was over, µWh. `None` for a device without
+    /// a store, and while it cannot know yet.
+    fn stored_uwh(&self, time: TimeS) -> Option<i64>;
 }

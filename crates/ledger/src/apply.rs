@@ -9,12 +9,13 @@ use crate::{
     event::{Event, Receipt},
     gate::{Gate, Phase},
     records::{Head, Params, Rules, key, slot},
+    sealed::{Setup, Stage},
     state::{BodyId, Key, Missing, Read, Record},
     store::{Stop, Store},
 };
 use bytes::Bytes;
-use gridaccord_dispatch::Problem;
 use gridaccord_model::{GateId, TimeMs};
+use gridaccord_sealed::sums::SumSearch;
 use std::collections::BTreeMap;
 
 mod birth;
@@ -22,6 +23,15 @@ mod commands;
 mod building;
 mod gates;
 mod settling;
+mod sealed;
+mod stated;
+mod postings;
+mod pieces;
+
+pub use postings::CELLS_MAX;
+pub(crate) use postings::posting_of;
+pub use stated::HORIZON_RULES;
+use stated::Stated;
 
 /// Everything a block does.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -105,6 +115,14 @@ fn collect_agenda<R: Read>(store: &mut Store<'_, R>) -> Result<Agenda, Stop> {
             Phase::Decided { .. } => gate.interval.start,
             // At the interval's end members read their meters, and for that time must be seen to pass.
             Phase::Dispatched { dispatched } => dispatched.due.unwrap_or(end),
+            Phase::Sealed { stage: Stage::Opening { .. } } => {
+                agenda.pending = true;
+                gate.interval.start
+            }
+            Phase::Sealed { stage: Stage::Decided { .. } } => gate.interval.start,
+            Phase::Sealed { stage: Stage::Dispatched { dispatched } } => {
+                dispatched.due.unwrap_or(end)
+            }
             Phase::Settled { .. } | Phase::Failed { .. } => continue,
         };
         due = Some(due.map_or(deadline, |earlier| earlier.min(deadline)));
@@ -140,7 +158,13 @@ struct Run<'a, R> {
     receipts: Vec<Receipt>,
     events: Vec<Event>,
     /// Problems of gates that are closed: they change no more.
-    problems: BTreeMap<GateId, Problem>,
+    problems: BTreeMap<GateId, Stated>,
+    /// Where gates are sealed.
+    setup: Option<Setup>,
+    /// Searches of sealed gates, with all that is opened so far.
+    searches: BTreeMap<GateId, SumSearch>,
+    /// Proofs verified before commands ran.
+    verdicts: sealed::Verdicts,
 }
 
 impl<'a, R: Read> Run<'a, R> {
@@ -158,6 +182,9 @@ impl<'a, R: Read> Run<'a, R> {
             receipts: Vec::new(),
             events: Vec::new(),
             problems: BTreeMap::new(),
+            setup: Setup::of(&params.market),
+            searches: BTreeMap::new(),
+            verdicts: BTreeMap::new(),
         }
     }
 
@@ -167,6 +194,7 @@ impl<'a, R: Read> Run<'a, R> {
         self.open_due_gates();
         self.run_commands(commands);
         self.each_live_gate(Self::move_when_full);
+        self.tend_sealed();
         self.store.put(key::head(), &self.head);
 
         if !self.store.is_complete() {

@@ -1,6 +1,9 @@
 //! Signed commands: the only way anything enters the ledger.
 
-use crate::Digest;
+use crate::{
+    Digest,
+    sealed::{Boxed, SealedCommand},
+};
 use bytes::{BufMut, Bytes};
 use commonware_codec::{Encode as _, EncodeSize, Write};
 use commonware_cryptography::{
@@ -8,7 +11,8 @@ use commonware_cryptography::{
 };
 use commonware_parallel::Sequential;
 use gridaccord_model::{
-    GateId, Joules, MemberId, Need, Offer, codec::Blob, codec_struct, codec_union,
+    GateId, HorizonPosting, Joules, MemberId, Need, Offer, codec::Blob, codec_struct, codec_union,
+    horizon::POSTING_SIZE_MAX,
 };
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;
@@ -19,6 +23,13 @@ pub const NAMESPACE: &[u8] = b"gridaccord/command/v1";
 pub const COMMAND_SIZE_MAX: usize = 64 * 1024;
 /// Largest encoded answer of a builder.
 pub const ANSWER_SIZE_MAX: usize = 60 * 1024;
+/// Largest piece of an answer that no single command holds.
+pub const PIECE_SIZE_MAX: usize = ANSWER_SIZE_MAX;
+/// Pieces of one answer: together they are a body.
+pub const PIECES_MAX: u16 = 34;
+
+const _: () = assert!(PIECES_MAX as usize * PIECE_SIZE_MAX <= crate::state::BODY_SIZE_MAX as usize);
+const _: () = assert!(POSTING_SIZE_MAX < COMMAND_SIZE_MAX);
 
 /// What a member asks of the ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,20 +87,57 @@ pub enum Command {
         /// The next key.
         key: ed25519::PublicKey,
     },
+    /// State resource and needs over the horizon of a gate of kind *horizon*, in place of what was stated before.
+    Post {
+        /// The gate, open.
+        gate: GateId,
+        /// Resource and needs.
+        posting: HorizonPosting,
+    },
+    /// Post the next piece of an answer too large for [`Command::Reveal`], ahead of [`Command::RevealPieces`]. Only a
+    /// builder itself may, in a gate of kind *horizon*.
+    Piece {
+        /// The gate, committed.
+        gate: GateId,
+        /// Its position, from 0, in order.
+        index: u16,
+        /// How many there will be, 1..=[`PIECES_MAX`].
+        of: u16,
+        /// Its bytes, at least one.
+        bytes: Blob<PIECE_SIZE_MAX>,
+    },
+    /// Open a commitment to an answer that was posted in pieces. Anyone may relay it.
+    RevealPieces {
+        /// The gate, committed.
+        gate: GateId,
+        /// Whose commitment.
+        builder: MemberId,
+        /// Salt of the commitment.
+        salt: [u8; 32],
+    },
+    /// Something of a chain with sealed gates.
+    Sealed {
+        /// What.
+        sealed: Boxed<SealedCommand>,
+    },
 }
 
 impl Command {
     /// The gate it is about, if any.
     #[must_use]
-    pub const fn gate(&self) -> Option<GateId> {
+    pub fn gate(&self) -> Option<GateId> {
         match self {
             Self::Offer { gate, .. }
             | Self::Need { gate, .. }
             | Self::Wager { gate, .. }
             | Self::Commit { gate, .. }
             | Self::Reveal { gate, .. }
-            | Self::Reading { gate, .. } => Some(*gate),
+            | Self::Reading { gate, .. }
+            | Self::Post { gate, .. }
+            | Self::Piece { gate, .. }
+            | Self::RevealPieces { gate, .. } => Some(*gate),
             Self::RotateKey { .. } => None,
+            Self::Sealed { sealed } => sealed.0.gate(),
         }
     }
 }
@@ -217,4 +265,8 @@ codec_union!(Command {
     Reveal = 5 { gate, builder, salt, answer },
     Reading = 6 { gate, injected, absorbed },
     RotateKey = 7 { key },
+    Post = 20 { gate, posting },
+    Piece = 21 { gate, index, of, bytes },
+    RevealPieces = 22 { gate, builder, salt },
+    Sealed = 64 { sealed },
 });

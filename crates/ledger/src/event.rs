@@ -5,10 +5,11 @@ use crate::{
     gate::{Failure, Score},
     records::{Line, Metered, PARTS_MAX},
     refusal::Refusal,
+    sealed::SealedEvent,
 };
 use gridaccord_model::{
-    GateId, Interval, MemberId, Money, Need, Offer, OwnerId, Picos, Price, TimeS, Watts,
-    codec::Bounded, codec_struct, codec_union,
+    GateId, HorizonPosting, Interval, MemberId, Money, Need, Offer, OwnerId, Picos, Price, TimeS,
+    Watts, codec::Bounded, codec_struct, codec_union,
 };
 
 /// What became of one command.
@@ -211,6 +212,36 @@ pub enum Event {
         /// Why.
         reason: Failure,
     },
+    /// A posting over the gate's horizon was taken, or replaced the member's earlier one.
+    Posted {
+        /// Gate.
+        gate: GateId,
+        /// Who.
+        member: MemberId,
+        /// What.
+        posting: HorizonPosting,
+    },
+    /// What a horizon starts from, beside its postings: with them anyone builds its problem.
+    Continued {
+        /// Gate.
+        gate: GateId,
+        /// Highest import of the plans before, in the same month.
+        peak_before: Watts,
+        /// Powers of ramp-limited generators in the plan before; 0 W for those not named.
+        before: Bounded<SetPoint, PARTS_MAX>,
+    },
+    /// A builder proved that there is no dispatch.
+    InfeasibleProven {
+        /// Gate.
+        gate: GateId,
+        /// Who.
+        builder: MemberId,
+    },
+    /// Something on the sealed side of the chain.
+    Sealed {
+        /// What.
+        sealed: SealedEvent,
+    },
 }
 
 codec_union!(Event {
@@ -232,4 +263,8 @@ codec_union!(Event {
     Billed = 16 { gate, member, line },
     Settled = 17 { gate, turnover, fees, losses, remainder },
     Failed = 18 { gate, reason },
+    Posted = 30 { gate, member, posting },
+    Continued = 31 { gate, peak_before, before },
+    InfeasibleProven = 32 { gate, builder },
+    Sealed = 64 { sealed },
 });

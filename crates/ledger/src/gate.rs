@@ -4,7 +4,7 @@
 //! `Failed(reason)` from each. Every step is a type; its methods are the only ways on. `Revealed` and
 //! `Metered` are left in the block that enters them, so no record holds them.
 
-use crate::{Digest, state::BodyId};
+use crate::{Digest, sealed::Stage, state::BodyId};
 use gridaccord_model::{
     GateId, Interval, MemberId, Money, OwnerId, Picos, Price, TimeS, codec_enum, codec_struct,
     codec_union,
@@ -87,6 +87,11 @@ pub enum Phase {
         /// Why.
         reason: Failure,
     },
+    /// A sealed gate between the draw of its openers and settlement.
+    Sealed {
+        /// Where it stands there.
+        stage: Stage,
+    },
 }
 
 codec_union!(Phase {
@@ -98,6 +103,7 @@ codec_union!(Phase {
     Dispatched = 5 { dispatched },
     Settled = 6 { settled },
     Failed = 7 { reason },
+    Sealed = 64 { stage },
 });
 
 impl Phase {
@@ -113,6 +119,7 @@ impl Phase {
             Self::Dispatched { .. } => "dispatched",
             Self::Settled { .. } => "settled",
             Self::Failed { .. } => "failed",
+            Self::Sealed { stage } => stage.name(),
         }
     }
 }
@@ -322,6 +329,20 @@ pub enum Failure {
     /// Its price is further above the last decided gate's than the loss threshold allows. The next gate has no
     /// such reference, so that one rise stops one gate and not all that follow.
     PriceRise,
+    /// Its plan emits more than the carbon policy allows.
+    Carbon,
+    /// No key serves its epoch.
+    NoKey,
+    /// Fewer owners of supply or of demand than sealed gates need.
+    OwnersTooFew,
+    /// A sum's ciphertext is degenerate.
+    SumDegenerate,
+    /// More supply must run than demand and the grid-forming resource take.
+    Surplus,
+    /// Less reserve was offered than must be held.
+    ReserveShort,
+    /// Demand stays unmet after reserve and shedding.
+    Shortage,
 }
 
 codec_enum!(Failure {
@@ -331,6 +352,13 @@ codec_enum!(Failure {
     Late = 3,
     Infeasible = 4,
     PriceRise = 5,
+    Carbon = 8,
+    NoKey = 64,
+    OwnersTooFew = 65,
+    SumDegenerate = 66,
+    Surplus = 67,
+    ReserveShort = 68,
+    Shortage = 69,
 });
 
 impl core::fmt::Display for Failure {
@@ -342,6 +370,13 @@ impl core::fmt::Display for Failure {
             Self::Late => "it was not decided by the start of its interval",
             Self::Infeasible => "no dispatch balances what was offered and needed",
             Self::PriceRise => "its price rose further than the loss threshold allows",
+            Self::Carbon => "its plan emits more than the carbon policy allows",
+            Self::NoKey => "no key serves its epoch",
+            Self::OwnersTooFew => "too few owners of supply or of demand took part",
+            Self::SumDegenerate => "the ciphertext of a sum is degenerate",
+            Self::Surplus => "more supply must run than demand and storage take",
+            Self::ReserveShort => "less reserve was offered than must be held",
+            Self::Shortage => "demand stays unmet after reserve and shedding",
         })
     }
 }
@@ -424,9 +459,17 @@ pub enum Verdict {
     },
     /// The builder signed two different commitments or reveals for this seat.
     Equivocated {},
+    /// No dispatch, but a proof that there is none; it holds.
+    Infeasible {},
 }
 
-codec_union!(Verdict { Waiting = 0 {}, Valid = 1 { score }, Refused = 2 { rule }, Equivocated = 3 {} });
+codec_union!(Verdict {
+    Waiting = 0 {},
+    Valid = 1 { score },
+    Refused = 2 { rule },
+    Equivocated = 3 {},
+    Infeasible = 8 {},
+});
 
 /// Figures of a valid answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -16,9 +16,13 @@ mod check;
 mod scenario;
 
 pub use check::{
-    DEPOSIT_MAX, GenesisError, PRICE_CAP_MAX, PRICE_INTERVAL_MAX, SEATS_MAX, STAKE_MAX,
+    DEPOSIT_MAX, GenesisError, HORIZON_SEATS_MAX, PRICE_CAP_MAX, PRICE_INTERVAL_MAX, SEATS_MAX,
+    STAKE_MAX,
 };
-pub use gridaccord_model::terms::{Thresholds, Trust};
+pub use gridaccord_model::{
+    carbon::{CLASS_NAME_MAX, CarbonPolicy},
+    terms::{GateKind, Thresholds, Trust},
+};
 
 /// Members in genesis.
 pub const MEMBERS_MAX: usize = 1_024;
@@ -66,6 +70,8 @@ pub struct GenesisMember {
     pub name: Label<NAME_MAX>,
     /// What it may do.
     pub role: Role,
+    /// Kind of its resource, as the carbon policy names it; empty for none.
+    pub class: Label<CLASS_NAME_MAX>,
     /// Who stands behind it.
     pub owner: OwnerId,
     /// Signs its commands.
@@ -76,7 +82,7 @@ pub struct GenesisMember {
     pub deposit: Money,
 }
 
-codec_struct!(GenesisMember { name, role, owner, key, stake, deposit });
+codec_struct!(GenesisMember { name, role, class, owner, key, stake, deposit });
 
 /// A validator: a member's node.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -128,6 +134,8 @@ impl Clock {
 /// The rhythm of gates. All leads are ledger seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Market {
+    /// What decides an interval.
+    pub kind: GateKind,
     /// Start of the first interval.
     pub first_start: TimeS,
     /// Length of an interval.
@@ -147,6 +155,7 @@ pub struct Market {
 }
 
 codec_struct!(Market {
+    kind,
     first_start,
     interval_s,
     period_s,
@@ -200,13 +209,15 @@ pub struct Genesis {
     pub trust: Trust,
     /// Loss thresholds.
     pub thresholds: Thresholds,
+    /// What emissions nobody accepts.
+    pub carbon: CarbonPolicy,
     /// Who votes.
     pub validators: Bounded<Validator, VALIDATORS_MAX>,
     /// Who is a member.
     pub members: Bounded<GenesisMember, MEMBERS_MAX>,
 }
 
-codec_struct!(Genesis { label, clock, market, trust, thresholds, validators, members });
+codec_struct!(Genesis { label, clock, market, trust, thresholds, carbon, validators, members });
 
 /// Bytes of a group's polynomial.
 pub const POLYNOMIAL_MAX: usize = 16_384;

@@ -25,10 +25,11 @@ pub mod trust;
 pub mod settle;
 pub mod memory;
 pub mod survey;
+pub mod sealed;
 mod store;
 mod apply;
 
-pub use apply::{Agenda, Outcome, agenda, apply};
+pub use apply::{Agenda, CELLS_MAX, HORIZON_RULES, Outcome, agenda, apply};
 pub use block::{Block, Payload, Seed};
 pub use command::{Command, SignedCommand};
 pub use commonware_cryptography::sha256::Digest;

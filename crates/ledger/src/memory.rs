@@ -48,6 +48,11 @@ impl MemoryState {
         self.records.iter()
     }
 
+    /// Every body, by name.
+    pub fn bodies(&self) -> impl Iterator<Item = (&BodyId, &Bytes)> {
+        self.bodies.iter()
+    }
+
     /// The value under a key, unpacked; `None` where there is none of that type.
     #[must_use]
     pub fn find<T: crate::records::Stored>(&self, key: &Key) -> Option<T> {

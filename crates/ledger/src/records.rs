@@ -13,6 +13,17 @@
 //! | `part` | gate, member | [`Part`] |
 //! | `seat` | gate, n | [`Seat`](crate::gate::Seat) |
 //! | `line` | gate, member | [`Line`] |
+//! | `carbon` | – | [`Carbon`], where genesis has caps |
+//! | `source` | member | [`Source`], where genesis has a carbon policy |
+//! | `rolling` | – | [`Rolling`], in a market of horizons |
+//! | `outlook` | gate | [`Outlook`], in a market of horizons |
+//! | `output` | gate, member | [`Output`], of ramp-limited generators |
+//! | `upload` | gate, n | [`Upload`] |
+//! | `piece` | gate, n, n | [`Piece`] |
+
+mod horizon;
+
+pub use horizon::{Carbon, Outlook, Output, Piece, Rolling, Source, Upload};
 
 use crate::{
     Digest,
@@ -60,6 +71,13 @@ stored! {
     Part = 11,
     crate::gate::Seat = 12,
     Line = 13,
+    Carbon = 20,
+    Source = 21,
+    Rolling = 22,
+    Outlook = 23,
+    Output = 24,
+    Upload = 25,
+    Piece = 26,
 }
 
 /// What never changes: the clock and the market.
@@ -225,7 +243,7 @@ codec_struct!(Metered { injected, absorbed });
 /// One member's part in one gate.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Part {
-    /// Its offer.
+    /// Its offer; in a gate of kind *horizon* its posting.
     pub offer: Option<BodyId>,
     /// Its need.
     pub need: Option<Need>,
@@ -348,6 +366,41 @@ pub mod key {
     #[must_use]
     pub fn seat(gate: GateId, position: u16) -> Key {
         Key::of("seat", &(gate, position))
+    }
+    /// Key of [`Carbon`](super::Carbon).
+    #[must_use]
+    pub fn carbon() -> Key {
+        Key::of("carbon", &SOLE)
+    }
+    /// Key of a [`Source`](super::Source).
+    #[must_use]
+    pub fn source(member: MemberId) -> Key {
+        Key::of("source", &member)
+    }
+    /// Key of [`Rolling`](super::Rolling).
+    #[must_use]
+    pub fn rolling() -> Key {
+        Key::of("rolling", &SOLE)
+    }
+    /// Key of an [`Outlook`](super::Outlook).
+    #[must_use]
+    pub fn outlook(gate: GateId) -> Key {
+        Key::of("outlook", &gate)
+    }
+    /// Key of an [`Output`](super::Output).
+    #[must_use]
+    pub fn output(gate: GateId, member: MemberId) -> Key {
+        Key::of("output", &(gate, member))
+    }
+    /// Key of an [`Upload`](super::Upload).
+    #[must_use]
+    pub fn upload(gate: GateId, seat: u16) -> Key {
+        Key::of("upload", &(gate, seat))
+    }
+    /// Key of a [`Piece`](super::Piece).
+    #[must_use]
+    pub fn piece(gate: GateId, seat: u16, index: u16) -> Key {
+        Key::of("piece", &(gate, seat, index))
     }
     /// Key of a [`Line`](super::Line).
     #[must_use]

@@ -2,7 +2,10 @@
 //!
 //! A refused command changes nothing but its author's nonce (and not even that where the author is in doubt).
 
-use gridaccord_model::{GateId, MemberId, NeedError, OfferError, Price, TimeS, Watts};
+use crate::sealed::SealedRefusal;
+use gridaccord_model::{
+    GateId, HorizonPostingError, MemberId, NeedError, OfferError, Price, TimeS, Watts,
+};
 
 /// Why a command is refused. Numbers are never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -40,6 +43,12 @@ pub enum Refusal {
     /// Rule C7.
     #[error("gate {0} has no room for another participant")]
     GateFull(GateId),
+    /// Rule C8.
+    #[error("this market's gates are of kind {kind}, this command is for another kind")]
+    KindWrong {
+        /// The market's.
+        kind: &'static str,
+    },
     /// Rules O1–O9.
     #[error(transparent)]
     Offer(#[from] OfferError),
@@ -49,9 +58,26 @@ pub enum Refusal {
         /// The market's price cap; the floor is its negative.
         cap: Price,
     },
+    /// Rule O11.
+    #[error("the carbon policy forbids the member's class")]
+    ClassForbidden,
+    /// Rule O12. Denied by default: what has no factor could not be counted.
+    #[error("the carbon policy has no factor for the member's class")]
+    ClassUnknown,
     /// Rules N1–N4.
     #[error(transparent)]
     Need(#[from] NeedError),
+    /// Rules S1–S21.
+    #[error(transparent)]
+    Posting(#[from] HorizonPostingError),
+    /// Rule S22.
+    #[error("posting trades at {price}, outside ±{cap}")]
+    PostingOutsideCap {
+        /// The price furthest out.
+        price: Price,
+        /// The market's price cap.
+        cap: Price,
+    },
     /// Rule W1.
     #[error("wager of {given} tokens is below the gate's least, {least}")]
     WagerTooSmall {
@@ -86,6 +112,30 @@ pub enum Refusal {
     /// Rule B6.
     #[error("the seat signed two different answers and is out")]
     SeatForfeit,
+    /// Rule B7.
+    #[error("an answer of {of} pieces; 1 to {most} are taken, and as many as the first piece said")]
+    PieceCount {
+        /// In the command.
+        of: u16,
+        /// What is taken.
+        most: u16,
+    },
+    /// Rule B8.
+    #[error("piece {index} is empty or not the next one, {next}")]
+    PieceNotNext {
+        /// In the command.
+        index: u16,
+        /// In the state.
+        next: u16,
+    },
+    /// Rule B9.
+    #[error("{posted} of {of} pieces of the answer are posted")]
+    PiecesMissing {
+        /// Posted so far.
+        posted: u16,
+        /// As many as the first piece said; 0 before it.
+        of: u16,
+    },
     /// Rule M1.
     #[error("the member has no set point in this gate")]
     NoSetPoint,
@@ -109,6 +159,9 @@ pub enum Refusal {
     /// Rule M5.
     #[error("the member's reading for this gate is already in")]
     ReadAlready,
+    /// Rules of sealed gates, X1–X19 and Z1–Z42.
+    #[error(transparent)]
+    Sealed(SealedRefusal),
 }
 
 impl Refusal {
@@ -123,9 +176,14 @@ impl Refusal {
             Self::GateNotLive(_) => "C5".into(),
             Self::PhaseWrong { .. } => "C6".into(),
             Self::GateFull(_) => "C7".into(),
+            Self::KindWrong { .. } => "C8".into(),
             Self::Offer(error) => format!("O{}", error.rule()),
             Self::OfferBelowFloor { .. } => "O10".into(),
+            Self::ClassForbidden => "O11".into(),
+            Self::ClassUnknown => "O12".into(),
             Self::Need(error) => format!("N{}", error.rule()),
+            Self::Posting(error) => format!("S{}", error.rule()),
+            Self::PostingOutsideCap { .. } => "S22".into(),
             Self::WagerTooSmall { .. } => "W1".into(),
             Self::WagerAboveStake { .. } => "W2".into(),
             Self::NoSeat(_) => "B1".into(),
@@ -134,11 +192,15 @@ impl Refusal {
             Self::CommitmentMismatch => "B4".into(),
             Self::RevealedAlready => "B5".into(),
             Self::SeatForfeit => "B6".into(),
+            Self::PieceCount { .. } => "B7".into(),
+            Self::PieceNotNext { .. } => "B8".into(),
+            Self::PiecesMissing { .. } => "B9".into(),
             Self::NoSetPoint => "M1".into(),
             Self::IntervalRuns { .. } => "M2".into(),
             Self::ReadingNegative => "M3".into(),
             Self::ReadingTooLarge { .. } => "M4".into(),
             Self::ReadAlready => "M5".into(),
+            Self::Sealed(refusal) => refusal.rule(),
         }
     }
 

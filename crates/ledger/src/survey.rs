@@ -1,13 +1,15 @@
 //! Where the live gates stand: what a member needs to know when it joins or comes back.
 
 use crate::{
+    apply::posting_of,
     gate::{Gate, Phase, Seat},
-    records::{Head, Member, Part, key},
+    records::{Head, Member, Outlook, Output, Params, Part, key},
+    sealed::Stage,
     state::{BodyId, Missing, Read},
     store::{Stop, Store},
 };
 use commonware_codec::DecodeExt as _;
-use gridaccord_model::{GateId, MemberId, Offer};
+use gridaccord_model::{GateId, HorizonPosting, MemberId, Offer, terms::GateKind};
 
 /// A live gate and everything it has taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,10 +18,23 @@ pub struct Surveyed {
     pub gate: Gate,
     /// Everybody's part, in order of entry.
     pub parts: Vec<(MemberId, Part)>,
-    /// Offers among them.
+    /// Offers among them, in a gate of kind *open*.
     pub offers: Vec<(MemberId, Offer)>,
+    /// Postings and what its horizon starts from, in a gate of kind *horizon*.
+    pub horizon: Option<SurveyedHorizon>,
     /// Its seats, once drawn.
     pub seats: Vec<Seat>,
+}
+
+/// What makes the problem of a gate of kind *horizon*, as far as members and plans do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SurveyedHorizon {
+    /// What members posted.
+    pub postings: Vec<(MemberId, HorizonPosting)>,
+    /// What it starts from; fixed once the gate is closed.
+    pub outlook: Outlook,
+    /// Powers of ramp-limited generators in the plan before.
+    pub before: Vec<(MemberId, Output)>,
 }
 
 /// The chain's head, a member's record, and the live gates.
@@ -59,15 +74,38 @@ fn collect_gate<R: Read>(store: &mut Store<'_, R>, id: GateId) -> Result<Surveye
         parts.iter().filter_map(|(member, part)| Some((*member, part.offer?))).collect();
     let ids: Vec<BodyId> = named.iter().map(|(_, body)| *body).collect();
     let bodies = store.bodies(&ids)?;
-    let offers = named
-        .into_iter()
+    let seats = store.seats(id, seat_count(&gate.phase))?;
+    let members = named.into_iter().map(|(member, _)| member);
+    let params: Params = store.get(&key::params())?;
+    if let GateKind::Horizon { .. } = params.market.kind {
+        let postings = members.zip(bodies.iter().map(posting_of)).collect();
+        let horizon = Some(collect_horizon(store, id, postings)?);
+        return Ok(Surveyed { gate, parts, offers: Vec::new(), horizon, seats });
+    }
+    let offers = members
         .zip(bodies)
-        .map(|((member, _), body)| {
+        .map(|(member, body)| {
             (member, Offer::decode(body).expect("admission stored a canonical offer"))
         })
         .collect();
-    let seats = store.seats(id, seat_count(&gate.phase))?;
-    Ok(Surveyed { gate, parts, offers, seats })
+    Ok(Surveyed { gate, parts, offers, horizon: None, seats })
+}
+
+fn collect_horizon<R: Read>(
+    store: &mut Store<'_, R>,
+    id: GateId,
+    postings: Vec<(MemberId, HorizonPosting)>,
+) -> Result<SurveyedHorizon, Stop> {
+    let outlook: Outlook = store.get(&key::outlook(id))?;
+    let mut before = Vec::new();
+    if let Some(plan) = outlook.before {
+        let members: Vec<MemberId> = postings.iter().map(|(member, _)| *member).collect();
+        let keys: Vec<_> = members.iter().map(|member| key::output(plan, *member)).collect();
+        let outputs: Vec<Option<Output>> = store.find_all(&keys)?;
+        let found = members.into_iter().zip(outputs);
+        before.extend(found.filter_map(|(member, output)| Some((member, output?))));
+    }
+    Ok(SurveyedHorizon { postings, outlook, before })
 }
 
 const fn seat_count(phase: &Phase) -> u16 {
@@ -80,5 +118,7 @@ const fn seat_count(phase: &Phase) -> u16 {
         Phase::Committed { committed } => committed.seats,
         Phase::Decided { decided } => decided.seats,
         Phase::Dispatched { dispatched } => dispatched.seats,
+        Phase::Sealed { stage: Stage::Opening { opening } } => opening.seats,
+        Phase::Sealed { .. } => 0,
     }
 }

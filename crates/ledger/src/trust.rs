@@ -2,7 +2,7 @@
 //!
 //! | what happened | wager | index |
 //! |---|---|---|
-//! | within ε of the best verified answer | returned | τ += α(1 − τ)·min(1, v/v_ref) |
+//! | within ε of the best verified answer, or proved that there is none | returned | τ += α(1 − τ)·min(1, v/v_ref) |
 //! | verified, but worse than ε | loses in proportion to the excess | τ −= β₁τ |
 //! | refused answer, or two signed answers | all, and stake × min((3x/n)², 1) | τ −= β₂τ |
 //! | no answer | the gate's least wager | τ −= β₁τ |
@@ -13,10 +13,12 @@ use crate::{
     gate::{Score, Seat, Verdict},
     genesis::{Thresholds, Trust},
 };
-use gridaccord_model::{Money, Picos};
+use gridaccord_model::{Money, Picos, Price};
 
 const PPM: u64 = 1_000_000;
 const PPB: i128 = 1_000_000_000;
+/// Part of a builder's gain of index that an opener gets.
+const OPENER_DIVISOR: u32 = 20;
 
 /// What a seat comes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +54,18 @@ pub fn best(seats: &[Seat], epsilon_ppb: u32) -> Option<usize> {
         .filter(|(_, score)| excess(score, least, epsilon_ppb).is_none())
         .min_by_key(|(position, score)| (score.concentration_mw, *position))
         .map(|(position, _)| position)
+}
+
+/// The price that settles, and the bound it proves: of the valid answer with the greatest bound, then the lower price.
+///
+/// Whoever finds the best plan may state multipliers that suit it, within the tolerance of the check; they prove less.
+/// So the price is of whoever proves most, and a single honest builder is enough. Where each price is proven by
+/// one multiplier alone, all valid answers state the same.
+#[must_use]
+pub fn best_proof(seats: &[Seat]) -> Option<(Price, Picos)> {
+    let proven = seats.iter().filter_map(score).map(|score| (score.bound, score.price));
+    let best = proven.max_by_key(|(bound, price)| (*bound, core::cmp::Reverse(*price)));
+    best.map(|(bound, price)| (price, bound))
 }
 
 /// Whether a seat's answer counts as equal to the best verified one.
@@ -100,6 +114,12 @@ pub fn judge(
                     }
                 }
             }
+            (Verdict::Infeasible {}, _) => Consequence {
+                returned: seat.wager,
+                wager_lost: 0,
+                stake_lost_ppm: 0,
+                index_ppm: gained(*index, trust, significance),
+            },
             (Verdict::Refused { .. } | Verdict::Equivocated {}, _) => Consequence {
                 returned: 0,
                 wager_lost: seat.wager,
@@ -118,6 +138,12 @@ pub fn judge(
             }
         })
         .collect()
+}
+
+/// An opener's index after it posted a sum: a twentieth of what a builder gains at most.
+pub(crate) fn opener_index(index_ppm: u32, trust: &Trust, significance: Money) -> u32 {
+    let alpha_ppm = trust.alpha_ppm.div_euclid(OPENER_DIVISOR);
+    gained(index_ppm, &Trust { alpha_ppm, ..*trust }, significance)
 }
 
 const fn is_fault(seat: &Seat) -> bool {
@@ -162,7 +188,7 @@ fn proportional_loss(wager: u64, excess: Picos, least: Yardstick, gap_ppb: u32) 
 }
 
 /// min((3x/n)², 1) in ppm: a lone fault costs little stake, a third of the owners at fault all of it.
-fn correlated_slash_ppm(at_fault: usize, owners: u16) -> u32 {
+pub(crate) fn correlated_slash_ppm(at_fault: usize, owners: u16) -> u32 {
     let triple = u64::try_from(at_fault).unwrap_or(u64::MAX).saturating_mul(3).saturating_mul(PPM);
     let ratio = triple.div_euclid(u64::from(owners).max(1)).min(PPM);
     u32::try_from(ratio.saturating_mul(ratio).div_euclid(PPM)).unwrap_or(u32::MAX)
@@ -179,7 +205,7 @@ fn gained(index_ppm: u32, trust: &Trust, significance: Money) -> u32 {
     index_ppm.saturating_add(u32::try_from(gain).unwrap_or(0))
 }
 
-fn reduced(index_ppm: u32, beta_ppm: u32) -> u32 {
+pub(crate) fn reduced(index_ppm: u32, beta_ppm: u32) -> u32 {
     let loss = u64::from(index_ppm).saturating_mul(u64::from(beta_ppm)).div_ceil(PPM);
     index_ppm.saturating_sub(u32::try_from(loss).unwrap_or(u32::MAX))
 }

@@ -4,6 +4,7 @@
 
 mod it {
     mod builders;
+    mod carbon;
     mod commands;
     mod common;
     mod draw;
@@ -11,9 +12,14 @@ mod it {
     mod gaming;
     mod genesis;
     mod halt;
+    mod horizon;
+    mod horizon_gaming;
+    mod horizon_random;
+    mod horizon_rules;
     mod life;
     mod random;
     mod rounds;
     mod rules;
+    mod sealed;
     mod settlement;
 }

@@ -12,15 +12,20 @@
 )]
 
 pub mod codec;
+pub mod series;
 pub mod quantity;
 pub mod id;
 pub mod offer;
 pub mod need;
+pub mod horizon;
+pub mod carbon;
 pub mod terms;
 pub mod scenario;
 
+pub use horizon::{HorizonNeed, HorizonOffer, HorizonPosting, HorizonPostingError};
 pub use id::{GateId, MemberId, OwnerId};
 pub use need::{Need, NeedError, Tier};
 pub use offer::{Block, CostCurve, Offer, OfferError};
 pub use quantity::{CarbonMg, Interval, Joules, Money, Picos, Price, TimeMs, TimeS, Watts};
 pub use scenario::{Scenario, ScenarioError};
+pub use series::Series;

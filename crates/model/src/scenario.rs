@@ -5,26 +5,32 @@
 //! part in ten million. A scenario that parses is sound: every offer and need of every interval has passed its
 //! rules, so nothing here fails later. Positive power is injection into the bus.
 
+mod carbon;
 mod clock;
 mod decimal;
 mod document;
 mod error;
+mod posting;
 mod reader;
 mod resolve;
 mod resource;
+mod sound;
+mod storage;
 mod terms;
 mod supply;
 
-pub use crate::terms::{Thresholds, Trust};
+pub use crate::terms::{GateKind, Thresholds, Trust};
 pub use error::ScenarioError;
+pub use posting::Progress;
 pub use supply::Capability;
 
 use crate::{
-    MemberId, Money, Need, Offer, OwnerId, Price, Tier, TimeS, Watts, codec::Bounded,
-    quantity::Interval,
+    MemberId, Money, Need, Offer, OwnerId, Price, Tier, TimeS, Watts, carbon::CarbonPolicy,
+    codec::Bounded, quantity::Interval,
 };
 use std::{collections::BTreeMap, ops::Range};
-use supply::Supply;
+use storage::Shiftable;
+use supply::{Restriction, Supply};
 
 /// Members of one scenario.
 pub const MEMBERS_MAX: usize = 1_024;
@@ -46,6 +52,8 @@ pub struct Scenario {
     pub trust: Trust,
     /// Loss thresholds.
     pub thresholds: Thresholds,
+    /// What emissions nobody accepts.
+    pub carbon: CarbonPolicy,
     /// How a demonstration runs it.
     pub demo: Demo,
     /// A member's id is its position here.
@@ -72,6 +80,8 @@ pub struct Horizon {
 /// The rhythm of gates. Leads are seconds before an interval starts, the lag after it ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Market {
+    /// What decides an interval.
+    pub kind: GateKind,
     /// A gate opens this long before.
     pub open_lead_s: u32,
     /// A gate closes this long before.
@@ -125,7 +135,7 @@ pub struct Member {
     pub role: Role,
     /// Who stands behind it; members of one owner share it.
     pub owner: OwnerId,
-    /// Kind of resource, such as solar or wind; for display and carbon.
+    /// Kind of resource, such as solar or wind; at most [`CLASS_NAME_MAX`](crate::carbon::CLASS_NAME_MAX) bytes.
     pub class: Option<String>,
     /// Whether it runs a validator.
     pub validator: bool,
@@ -137,10 +147,28 @@ pub struct Member {
     load: Option<Load>,
 }
 
-/// What goes wrong.
+/// What an event does to a resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EventKind {
+    /// It delivers nothing.
+    Outage,
+    /// The tie is open: it carries nothing either way.
+    Island,
+    /// The utility asks for less: the tie imports no more than this.
+    DemandResponse {
+        /// The limit, at least 0 W.
+        import_max: Watts,
+    },
+}
+
+/// What goes wrong, or is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Event {
-    /// Whose resource delivers nothing.
+    /// What.
+    pub kind: EventKind,
+    /// Whether it is known from the start; otherwise only once it has begun.
+    pub announced: bool,
+    /// Whose resource.
     pub member: MemberId,
     /// From here.
     pub from: TimeS,
@@ -170,6 +198,7 @@ struct Load {
     firm: Series,
     /// Power and value.
     tiers: Vec<(Series, Series)>,
+    shiftable: Vec<Shiftable>,
 }
 
 /// Everything a problem of one interval is built from.
@@ -218,23 +247,23 @@ impl Scenario {
         }
     }
 
-    /// What the member's rulebook offers for an interval; `None` for a member without a resource.
+    /// What the member's rulebook offers for an interval on its own; `None` for a member without a resource, and for
+    /// a storage.
     ///
-    /// A member knows of an outage that has begun when the gate closes and offers nothing then; one that begins
-    /// later shows only in [`Scenario::plant`].
+    /// A member knows of an event that was announced or has begun when the gate closes, and offers what it leaves; one
+    /// that begins later shows only in [`Scenario::plant`].
     #[must_use]
     pub fn offer(&self, member: MemberId, interval: u32) -> Option<Offer> {
-        let supply = self.get(member)?.supply.as_ref()?;
-        let span = self.interval(interval);
-        let closes = TimeS(span.start.0.saturating_sub(u64::from(self.market.close_lead_s)));
-        let known_out = self.is_out(member, closes) && self.is_out(member, span.start);
-        Some(if known_out { supply::nothing() } else { supply.offer(interval) })
+        let closes = self.closes(interval);
+        let restriction = self.restriction(member, interval, |event| event.is_known(closes));
+        self.get(member)?.supply.as_ref()?.offer(interval, restriction)
     }
 
-    /// What the member offers while its plant is whole: what it can know ahead of an outage.
+    /// What the member offers while its plant is whole: what it can know ahead, announced events only.
     #[must_use]
     pub fn forecast(&self, member: MemberId, interval: u32) -> Option<Offer> {
-        self.get(member)?.supply.as_ref().map(|supply| supply.offer(interval))
+        let restriction = self.restriction(member, interval, |event| event.announced);
+        self.get(member)?.supply.as_ref()?.offer(interval, restriction)
     }
 
     /// What the member's loads need in an interval; `None` for a member without loads.
@@ -246,15 +275,8 @@ impl Scenario {
     /// What the member's plant can deliver in an interval, after events: 0 W if an outage touches it at all.
     #[must_use]
     pub fn plant(&self, member: MemberId, interval: u32) -> Option<Capability> {
-        let supply = self.get(member)?.supply.as_ref()?;
-        let span = self.interval(interval);
-        let touched = |event: &&Event| {
-            event.member == member
-                && event.from < span.end()
-                && event.until.is_none_or(|until| span.start < until)
-        };
-        let out = self.events.iter().find(touched).is_some();
-        Some(if out { Capability::default() } else { supply.capability(interval) })
+        let restriction = self.restriction(member, interval, |_| true);
+        Some(self.get(member)?.supply.as_ref()?.capability(interval, restriction))
     }
 
     /// Whether the member's resource is the tie to the macrogrid.
@@ -295,10 +317,47 @@ impl Scenario {
         self.members.get(usize::from(member.0))
     }
 
-    fn is_out(&self, member: MemberId, time: TimeS) -> bool {
-        let now =
-            |event: &Event| event.from <= time && event.until.is_none_or(|until| time < until);
-        self.events.iter().any(|event| event.member == member && now(event))
+    /// When the gate of an interval takes nothing more.
+    fn closes(&self, interval: u32) -> TimeS {
+        let start = self.interval(interval).start.0;
+        TimeS(start.saturating_sub(u64::from(self.market.close_lead_s)))
+    }
+
+    /// What those of a member's events that count leave of its resource in an interval.
+    fn restriction(
+        &self,
+        member: MemberId,
+        interval: u32,
+        counts: impl Fn(&Event) -> bool,
+    ) -> Restriction {
+        let span = self.interval(interval);
+        let mut restriction = Restriction::default();
+        let own = self.events.iter().filter(|event| event.member == member);
+        for event in own.filter(|event| event.touches(span) && counts(event)) {
+            match event.kind {
+                EventKind::Outage | EventKind::Island => restriction.out = true,
+                EventKind::DemandResponse { import_max } => {
+                    let most =
+                        restriction.import_max.map_or(import_max, |most| most.min(import_max));
+                    restriction.import_max = Some(most);
+                }
+            }
+        }
+        restriction
+    }
+}
+
+impl Event {
+    /// Whether the member knows of it at `time`.
+    #[must_use]
+    pub fn is_known(&self, time: TimeS) -> bool {
+        self.announced || self.from <= time
+    }
+
+    /// Whether it lasts through any part of an interval.
+    #[must_use]
+    pub fn touches(&self, span: Interval) -> bool {
+        self.from < span.end() && self.until.is_none_or(|until| span.start < until)
     }
 }
 

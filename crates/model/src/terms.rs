@@ -1,7 +1,39 @@
 //! What members agree on beforehand: how trust works, and which losses nobody accepts. A scenario proposes these
 //! terms and genesis fixes them.
 
-use crate::{Money, codec_struct};
+use crate::{Money, codec_struct, codec_union};
+
+mod sealed;
+
+pub use sealed::SealedTerms;
+
+/// Most intervals of a gate's horizon.
+pub const HORIZON_INTERVALS_MAX: u16 = 288;
+
+/// What decides the intervals of a chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GateKind {
+    /// Each interval on its own, offers and needs in the open.
+    Open {},
+    /// Each interval as the first of a horizon that is solved anew for the next one.
+    Horizon {
+        /// Intervals of the horizon, the first one included.
+        intervals: u16,
+    },
+    /// Each interval on its own, by curves nobody sees.
+    Sealed {
+        /// What members agreed on.
+        terms: SealedTerms,
+    },
+}
+
+codec_union!(GateKind { Open = 0 {}, Horizon = 1 { intervals }, Sealed = 2 { terms } });
+
+impl Default for GateKind {
+    fn default() -> Self {
+        Self::Open {}
+    }
+}
 
 /// How builders are drawn, paid and punished. Source: proof of trust.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -172,9 +172,13 @@ impl Journal {
             | Event::Committed { .. }
             | Event::CommitsEnded { .. }
             | Event::AnswerValid { .. }
+            | Event::Posted { .. }
+            | Event::Continued { .. }
+            | Event::InfeasibleProven { .. }
             | Event::AnswerRefused { .. }
             | Event::Equivocated { .. }
-            | Event::Read { .. } => {}
+            | Event::Read { .. }
+            | Event::Sealed { .. } => {}
         }
     }
 

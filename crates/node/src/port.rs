@@ -142,6 +142,7 @@ impl Port for NodePort {
         finalities.sort_unstable();
         NodeStatus {
             member: self.member.to_string(),
+            follows: status.follows,
             height: status.height,
             view: status.view,
             state_root: status.state_root,

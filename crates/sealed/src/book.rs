@@ -4,24 +4,22 @@
 
 use crate::{
     clearing::{Search, Share},
-    gate::{GateRun, OWNERS_MIN, Outcome, Role, Seat, Step, SumIndex},
-    group::{Commitment, Opening, Point, combine},
+    gate::{GateRun, OWNERS_MIN, Outcome, Role, Seat, tier_groups},
+    group::{Commitment, Opening, combine},
     limit::LiveLimit,
     opening::{Opened, SealedSum},
     refusal::Refusal,
     statement::Cipher,
     submission::{Body, SubmissionSecret, VerifiedSubmission},
+    sums::{CURVES_MAX, SumCipher, SumSearch, SumTable, TierSum},
     tariff::{PRICES, SCALE, Tariff},
     transcript::GateFacts,
 };
 use commonware_codec::Encode as _;
 use commonware_cryptography::{Hasher as _, Sha256, sha256::Digest};
 use curve25519_dalek::{RistrettoPoint, traits::Identity as _};
-use gridaccord_model::{MemberId, OwnerId, Watts};
+use gridaccord_model::{MemberId, OwnerId, Watts, codec::Bounded};
 use std::collections::{BTreeMap, BTreeSet};
-
-/// Most curves in one gate.
-pub const CURVES_MAX: usize = 1_024;
 
 /// Curves standing before closing, one a member.
 #[derive(Debug)]
@@ -120,30 +118,43 @@ impl ClosedBook {
         self.entries.values().map(|(seat, _)| *seat).collect()
     }
 
-    /// The ciphertext of one sum. `members` restricts it to a tier group's.
+    /// All sums that may ever be opened over this set.
+    #[must_use]
+    pub fn table(&self) -> SumTable {
+        let prices =
+            core::array::from_fn(|k| self.sum(None, |body| body.cipher(k.saturating_add(1))));
+        let reserve = self.sum(None, Body::reserve_cipher);
+        let tiers = tier_groups(&self.seats())
+            .into_iter()
+            .map(|group| TierSum {
+                least_critical: group.least_critical,
+                cipher: self.sum(Some(&group.members), |body| body.cipher(PRICES)),
+            })
+            .collect();
+        SumTable {
+            set: self.set,
+            seats: Bounded::new(self.seats()).expect("admission bounds the book"),
+            prices,
+            reserve,
+            tiers: Bounded::new(tiers).expect("a tier is one byte"),
+        }
+    }
+
     fn sum(
         &self,
-        index: SumIndex,
         members: Option<&BTreeSet<MemberId>>,
-    ) -> Result<SealedSum, Refusal> {
+        cipher: impl Fn(&Body) -> Option<Cipher>,
+    ) -> SumCipher {
+        let taken = self
+            .entries
+            .iter()
+            .filter(|(member, _)| members.is_none_or(|members| members.contains(member)));
         let (mut k, mut m) = (RistrettoPoint::identity(), RistrettoPoint::identity());
-        for (member, (_, body)) in &self.entries {
-            if members.is_some_and(|members| !members.contains(member)) {
-                continue;
-            }
-            let cipher: Option<Cipher> = match index {
-                SumIndex::Price(position) => body.cipher(usize::from(position)),
-                SumIndex::Tier(_) => body.cipher(PRICES),
-                SumIndex::Reserve => body.reserve_cipher(),
-                _ => return Err(Refusal::OutOfTurn),
-            };
-            if let Some(cipher) = cipher {
-                k += cipher.k.point();
-                m += cipher.m.point();
-            }
+        for cipher in taken.filter_map(|(_, (_, body))| cipher(body)) {
+            k += cipher.k.point();
+            m += cipher.m.point();
         }
-        let k = Point::new(k).ok_or(Refusal::SumDegenerate)?;
-        Ok(SealedSum::new(self.gate, index, self.set, k, Commitment::new(m)))
+        SumCipher { k: Commitment::new(k), m: Commitment::new(m) }
     }
 }
 
@@ -151,15 +162,15 @@ impl ClosedBook {
 #[derive(Debug)]
 pub struct SealedGate {
     book: ClosedBook,
-    run: GateRun,
+    search: SumSearch,
 }
 
 impl SealedGate {
     /// Starts the search over a closed book. `absorb_max` is what the grid-forming resource takes in surplus.
     #[must_use]
     pub fn new(book: ClosedBook, tariff: Tariff, absorb_max: Watts, search: Search) -> Self {
-        let run = GateRun::new(tariff, absorb_max, &book.seats(), search);
-        Self { book, run }
+        let search = SumSearch::new(book.gate, book.table(), tariff, absorb_max, search);
+        Self { book, search }
     }
 
     /// The closed book.
@@ -168,10 +179,16 @@ impl SealedGate {
         &self.book
     }
 
-    /// The search.
+    /// The search over the book's sums.
+    #[must_use]
+    pub const fn search(&self) -> &SumSearch {
+        &self.search
+    }
+
+    /// The numbers opened so far, and what follows from them.
     #[must_use]
     pub const fn run(&self) -> &GateRun {
-        &self.run
+        self.search.run()
     }
 
     /// The sum to be opened now; `None` once the gate is decided.
@@ -179,15 +196,7 @@ impl SealedGate {
     /// # Errors
     /// The sum's ciphertext is degenerate: the gate fails.
     pub fn next_sum(&self) -> Result<Option<SealedSum>, Refusal> {
-        let Step::Open(index) = self.run.step() else { return Ok(None) };
-        let members = match index {
-            SumIndex::Tier(tier) => {
-                let group = self.run.groups().iter().find(|group| group.least_critical == tier);
-                Some(&group.ok_or(Refusal::OutOfTurn)?.members)
-            }
-            _ => None,
-        };
-        self.book.sum(index, members).map(Some)
+        self.search.next_sum()
     }
 
     /// Takes an opened sum.
@@ -195,26 +204,20 @@ impl SealedGate {
     /// # Errors
     /// It is of another gate or set, or not the sum to be opened now.
     pub fn accept(&mut self, opened: &Opened) -> Result<(), Refusal> {
-        if opened.gate() != self.book.gate.gate || opened.set() != self.book.set {
-            return Err(Refusal::WrongPlace);
-        }
-        self.run.record(opened.index(), opened.value()).map_err(|_| Refusal::OutOfTurn)
+        self.search.accept(opened)
     }
 
     /// What was decided; `None` while sums are left to open.
     #[must_use]
     pub fn outcome(&self) -> Option<Outcome> {
-        match self.run.step() {
-            Step::Open(_) => None,
-            Step::Done(outcome) => Some(outcome),
-        }
+        self.search.outcome()
     }
 
     /// S·Com(g) of a member: what everybody derives, and all that is ever known of its set point.
     #[must_use]
     pub fn set_point(&self, member: MemberId) -> Option<Commitment> {
         let (_, body) = self.book.entries.get(&member)?;
-        derive_set_point(body, self.run.share(member)?)
+        derive_set_point(body, self.run().share(member)?)
     }
 
     /// Com(r) of a member: what its reserve payment is linear in.

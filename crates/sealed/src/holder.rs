@@ -11,6 +11,7 @@ use crate::{
     keygen::{EpochKey, KeyShare},
     opening::{SealedSum, Share},
     refusal::Refusal,
+    sums::SumSearch,
 };
 use commonware_cryptography::sha256::Digest;
 use gridaccord_model::{GateId, Interval, codec_struct};
@@ -96,6 +97,14 @@ impl Intent {
     }
 }
 
+impl Persisted {
+    /// What stands in the log.
+    #[must_use]
+    pub const fn record(&self) -> LogRecord {
+        self.0.record
+    }
+}
+
 impl Holder {
     /// A holder with its log, oldest record first. The log runs on from epoch to epoch: of earlier epochs it
     /// keeps at least what lies in intervals and cycles that may still be opened, else a new key would open the
@@ -142,10 +151,18 @@ impl Holder {
     /// # Errors
     /// Not final, another epoch's gate, nothing to open, or given before.
     pub fn intend(&self, gate: &SealedGate, closing: Closing) -> Result<Intent, Refusal> {
+        self.intend_search(gate.search(), closing)
+    }
+
+    /// As [`Self::intend`], for who follows a gate through its table of sums.
+    ///
+    /// # Errors
+    /// As [`Self::intend`].
+    pub fn intend_search(&self, search: &SumSearch, closing: Closing) -> Result<Intent, Refusal> {
         if closing != Closing::Final {
             return Err(Refusal::NotFinal);
         }
-        let sum = gate.next_sum()?.ok_or(Refusal::OutOfTurn)?;
+        let sum = search.next_sum()?.ok_or(Refusal::OutOfTurn)?;
         self.intend_sum(sum)
     }
 

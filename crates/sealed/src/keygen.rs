@@ -15,6 +15,7 @@ use crate::{
     refusal::Refusal,
     transcript::{PROTOCOL, TranscriptExt as _},
 };
+use commonware_codec::{Buf, EncodeSize, Error, Read, Write};
 use commonware_cryptography::sha256::Digest;
 use curve25519_dalek::{RistrettoPoint, Scalar, traits::Identity as _};
 use gridaccord_model::{OwnerId, codec::Bounded, codec_struct};
@@ -67,7 +68,7 @@ impl Committee {
     /// t = n − f.
     #[must_use]
     pub fn threshold(&self) -> usize {
-        self.keys.len().saturating_sub(self.faults)
+        threshold_of(self.keys.len())
     }
 
     fn key(&self, holder: u16) -> Result<&Point, KeygenError> {
@@ -87,6 +88,39 @@ impl Committee {
     }
 }
 
+/// t = n − f of n holders, f = ⌊(n − 1)/3⌋.
+const fn threshold_of(holders: usize) -> usize {
+    holders.saturating_sub(holders.saturating_sub(1) / 3)
+}
+
+/// Who would hold too many shares of one key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Crowded<R> {
+    /// An owner holds more than f.
+    Owner(OwnerId),
+    /// A role's owners hold t or more together.
+    Role(R),
+}
+
+/// The owner or role that holds too many shares, if there is one; one share a holder.
+#[must_use]
+pub fn crowded<R: Copy + Ord>(holders: &[(OwnerId, R)]) -> Option<Crowded<R>> {
+    let faults = holders.len().saturating_sub(1) / 3;
+    let threshold = threshold_of(holders.len());
+    let mut by_owner: BTreeMap<OwnerId, usize> = BTreeMap::new();
+    let mut by_role: BTreeMap<R, usize> = BTreeMap::new();
+    for (owner, role) in holders {
+        for count in [by_owner.entry(*owner).or_default(), by_role.entry(*role).or_default()] {
+            *count = count.saturating_add(1);
+        }
+    }
+    let owner = by_owner.into_iter().find(|(_, shares)| *shares > faults);
+    let role = by_role.into_iter().find(|(_, shares)| *shares >= threshold);
+    owner
+        .map(|(owner, _)| Crowded::Owner(owner))
+        .or_else(|| role.map(|(role, _)| Crowded::Role(role)))
+}
+
 /// Refuses a placement of shares in which one owner or one role could open alone.
 ///
 /// Supplier and storage owner count as one role: both sell.
@@ -94,23 +128,13 @@ impl Committee {
 /// # Errors
 /// One owner holds more than f shares, or one role's owners hold t or more.
 pub fn check_placement(holders: &[(OwnerId, Role)]) -> Result<(), Refusal> {
-    let faults = holders.len().saturating_sub(1) / 3;
-    let threshold = holders.len().saturating_sub(faults);
-    let mut by_owner: BTreeMap<OwnerId, usize> = BTreeMap::new();
-    let mut by_role: BTreeMap<Role, usize> = BTreeMap::new();
-    for (owner, role) in holders {
-        let role = if *role == Role::Storage { Role::Supplier } else { *role };
-        for count in [by_owner.entry(*owner).or_default(), by_role.entry(role).or_default()] {
-            *count = count.saturating_add(1);
-        }
+    let sellers = |role: Role| if role == Role::Storage { Role::Supplier } else { role };
+    let holders: Vec<_> = holders.iter().map(|(owner, role)| (*owner, sellers(*role))).collect();
+    match crowded(&holders) {
+        None => Ok(()),
+        Some(Crowded::Owner(_)) => Err(Refusal::OwnerShares),
+        Some(Crowded::Role(_)) => Err(Refusal::RoleShares),
     }
-    if by_owner.values().any(|shares| *shares > faults) {
-        return Err(Refusal::OwnerShares);
-    }
-    if by_role.values().any(|shares| *shares >= threshold) {
-        return Err(Refusal::RoleShares);
-    }
-    Ok(())
 }
 
 /// Why a step of key generation is refused.
@@ -236,12 +260,24 @@ impl Dealing {
     ) -> Result<Self, KeygenError> {
         let secrets: Vec<SecretScalar> =
             (0..committee.threshold()).map(|_| SecretScalar::random(rng)).collect();
-        Self::deal_polynomial(committee, dealer, &secrets, rng)
+        Self::deal_polynomial(committee, (dealer, None), &secrets, rng)
+    }
+
+    /// As [`Self::deal`], with a false share for `victim`: what a rehearsal's liar does.
+    pub(crate) fn deal_falsely(
+        committee: &Committee,
+        dealer: u16,
+        victim: u16,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Self, KeygenError> {
+        let secrets: Vec<SecretScalar> =
+            (0..committee.threshold()).map(|_| SecretScalar::random(rng)).collect();
+        Self::deal_polynomial(committee, (dealer, Some(victim)), &secrets, rng)
     }
 
     fn deal_polynomial(
         committee: &Committee,
-        dealer: u16,
+        (dealer, victim): (u16, Option<u16>),
         polynomial: &[SecretScalar],
         rng: &mut impl CryptoRng,
     ) -> Result<Self, KeygenError> {
@@ -262,7 +298,9 @@ impl Dealing {
                     .iter()
                     .rev()
                     .fold(Scalar::ZERO, |sum, secret| sum * argument(receiver) + secret.0);
-                let hidden = share + mask(committee, dealer, receiver, &ephemeral, &shared);
+                let mask = mask(committee, dealer, receiver, &ephemeral, &shared);
+                let error = if victim == Some(receiver) { Scalar::ONE } else { Scalar::ZERO };
+                let hidden = share + mask + error;
                 share.zeroize();
                 WireScalar(hidden)
             })
@@ -412,16 +450,18 @@ impl Complaints {
         if qualified.len() < needed {
             return Err(too_few);
         }
-        let constants = qualified.iter().filter_map(|dealing| dealing.commitments.first());
-        let sum =
-            constants.fold(RistrettoPoint::identity(), |sum, constant| sum + constant.point());
-        let key = Point::new(sum).ok_or(too_few)?;
+        // Coefficients first, then one evaluation a holder: n·t multiplications instead of n²·t.
+        let coefficients: Vec<Point> = (0..needed)
+            .map(|k| {
+                let parts = qualified.iter().filter_map(|dealing| dealing.commitments.get(k));
+                Point::new(parts.fold(RistrettoPoint::identity(), |sum, part| sum + part.point()))
+            })
+            .collect::<Option<Vec<_>>>()
+            .ok_or(too_few)?;
+        let key = *coefficients.first().ok_or(too_few)?;
         let holders = (0u16..)
             .zip(&self.committee.keys)
-            .map(|(holder, _)| {
-                let parts = qualified.iter().map(|dealing| evaluate(&dealing.commitments, holder));
-                Point::new(parts.fold(RistrettoPoint::identity(), |sum, part| sum + part))
-            })
+            .map(|(holder, _)| Point::new(evaluate(&coefficients, holder)))
             .collect::<Option<Vec<_>>>()
             .ok_or(too_few)?;
         let qualified = qualified.iter().map(|dealing| dealing.dealer).collect();
@@ -458,6 +498,12 @@ impl EpochKey {
         self.holders.get(usize::from(holder)).copied()
     }
 
+    /// n.
+    #[must_use]
+    pub const fn size(&self) -> usize {
+        self.holders.len()
+    }
+
     /// t.
     #[must_use]
     pub const fn threshold(&self) -> usize {
@@ -468,6 +514,53 @@ impl EpochKey {
     #[must_use]
     pub fn qualified(&self) -> &[u16] {
         &self.qualified
+    }
+}
+
+/// What an epoch's key is on the wire.
+struct EpochKeyWire {
+    epoch: u64,
+    key: Point,
+    holders: Bounded<Point, HOLDERS_MAX>,
+    qualified: Bounded<u16, HOLDERS_MAX>,
+}
+
+codec_struct!(EpochKeyWire { epoch, key, holders, qualified });
+
+impl EpochKey {
+    fn wire(&self) -> EpochKeyWire {
+        let bounded = "a committee has at most HOLDERS_MAX holders";
+        EpochKeyWire {
+            epoch: self.epoch,
+            key: self.key,
+            holders: Bounded::new(self.holders.clone()).expect(bounded),
+            qualified: Bounded::new(self.qualified.clone()).expect(bounded),
+        }
+    }
+}
+
+impl Write for EpochKey {
+    fn write(&self, buf: &mut impl bytes::BufMut) {
+        self.wire().write(buf);
+    }
+}
+
+impl EncodeSize for EpochKey {
+    fn encode_size(&self) -> usize {
+        self.wire().encode_size()
+    }
+}
+
+impl Read for EpochKey {
+    type Cfg = ();
+    fn read_cfg(buf: &mut impl Buf, (): &()) -> Result<Self, Error> {
+        let EpochKeyWire { epoch, key, holders, qualified } = EpochKeyWire::read_cfg(buf, &())?;
+        let holders = holders.into_inner();
+        if holders.len() < 4 {
+            return Err(Error::InvalidLength(holders.len()));
+        }
+        let threshold = threshold_of(holders.len());
+        Ok(Self { epoch, key, holders, threshold, qualified: qualified.into_inner() })
     }
 }
 

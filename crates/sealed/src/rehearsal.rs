@@ -155,6 +155,19 @@ pub fn generate_key(
     Ok((key, holders))
 }
 
+/// A dealing whose proofs hold and whose share for `victim` is false, to rehearse complaints with.
+///
+/// # Errors
+/// `dealer` is not of the committee.
+pub fn deal_falsely(
+    committee: &Committee,
+    dealer: u16,
+    victim: u16,
+    rng: &mut impl CryptoRng,
+) -> Result<Dealing, KeygenError> {
+    Dealing::deal_falsely(committee, dealer, victim, rng)
+}
+
 impl Rehearsal {
     /// Sets a market up: key generation, certificates, deposits.
     ///

@@ -512,7 +512,8 @@ pub trait Provable {
     fn proof(&self) -> &Proof;
 }
 
-/// Evidence in the type that a posting's proof holds, and in which place: only this module makes one.
+/// Evidence in the type that a posting's proof holds, and in which place: made by verifying, and by a ledger that
+/// verified before ([`Verified::recorded`]).
 ///
 /// The place is part of the evidence because a gate's number alone does not say under which key, interval or
 /// chain the proof was judged.
@@ -523,6 +524,13 @@ pub struct Verified<T> {
 }
 
 impl<T> Verified<T> {
+    /// Evidence that stood before: for a ledger that verified a posting in this place, stored it, and reads it
+    /// from its own state again. Whoever calls this for anything else forges evidence to itself.
+    #[must_use]
+    pub const fn recorded(item: T, place: Place) -> Self {
+        Self { item, place }
+    }
+
     /// The posting.
     #[must_use]
     pub const fn get(&self) -> &T {

@@ -18,6 +18,8 @@ mod independent;
 mod cheating;
 #[path = "it/opening.rs"]
 mod opening;
+#[path = "it/sums.rs"]
+mod sums;
 #[path = "it/settlement.rs"]
 mod settlement;
 #[path = "it/boundary.rs"]

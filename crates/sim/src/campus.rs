@@ -94,7 +94,6 @@ pub struct Campus {
     pub members: Vec<Cast>,
     scenario: Arc<Scenario>,
     terms: Terms,
-    roles: Arc<BTreeMap<MemberId, Role>>,
     bus: SimulatedBus,
 }
 
@@ -126,14 +125,12 @@ impl Campus {
             })
             .collect();
         let genesis = genesis(&scenario, &terms, &members)?;
-        let roles = Arc::new(members.iter().map(|member| (member.id, member.role)).collect());
         Ok(Self {
             genesis,
             group: dealing.group,
             members,
             scenario,
             terms,
-            roles,
             bus: SimulatedBus::default(),
         })
     }
@@ -171,13 +168,7 @@ impl Campus {
             self.terms.window.clone(),
         );
         let device = self.bus.connect(member.id, rulebook.plant());
-        let identity = Identity {
-            chain: self.genesis.chain_id(),
-            member: member.id,
-            key: member.key.clone(),
-            roles: self.roles.clone(),
-            price_cap: self.genesis.market.price_cap,
-        };
+        let identity = Identity::of(&self.genesis, member.id, member.key.clone());
         Agent::new(identity, Box::new(rulebook), builder, Box::new(device))
     }
 }
@@ -186,6 +177,8 @@ fn genesis(scenario: &Scenario, terms: &Terms, members: &[Cast]) -> Result<Genes
     let admitted = scenario.members().zip(members).map(|((_, record), member)| GenesisMember {
         name: Label::new(member.name.clone()).expect("a scenario bounds names"),
         role: member.role,
+        class: Label::new(record.class.clone().unwrap_or_default())
+            .expect("a scenario bounds classes"),
         owner: record.owner,
         key: member.key.public_key(),
         stake: record.stake_tokens,
@@ -201,6 +194,7 @@ fn genesis(scenario: &Scenario, terms: &Terms, members: &[Cast]) -> Result<Genes
         market: Market::of(scenario, terms.window.clone()),
         trust: scenario.trust,
         thresholds: scenario.thresholds,
+        carbon: scenario.carbon.clone(),
         validators: bounded(validators.collect(), "validators")?,
         members: bounded(admitted.collect(), "members")?,
     };

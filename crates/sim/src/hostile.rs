@@ -1,13 +1,12 @@
 //! Hostile builders: each breaks one rule, and the ledger must show it to be of no use.
 
-use gridaccord_agent::{Builder, Honest, Seated};
-use gridaccord_dispatch::{Answer, ShadowPrice, check};
-use gridaccord_ledger::{Command, Digest, SignedCommand, command::commitment};
-use gridaccord_model::{GateId, MemberId, Watts, codec::Blob, codec::Bounded};
-use std::collections::{BTreeMap, BTreeSet};
+mod horizon;
+mod interval;
 
-/// Loss threshold that a worse answer stays just within, ppb: the scenarios'.
-const GAP_PPB: u32 = 1_000_000;
+use gridaccord_agent::{Builder, GateProblem, Seated};
+use gridaccord_ledger::{Command, Digest, SignedCommand, command::commitment};
+use gridaccord_model::{GateId, MemberId, codec::Blob};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a hostile builder does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,11 +25,14 @@ pub enum Vice {
     CommitsTwice,
     /// Reveals, then signs another answer.
     RevealsTwice,
+    /// States that there is no dispatch, with multipliers that prove nothing; of a single interval, where nobody can
+    /// state that, as [`Vice::Infeasible`].
+    DeniesDispatch,
 }
 
 impl Vice {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Infeasible,
         Self::Worse,
         Self::ForgedPrice,
@@ -38,6 +40,7 @@ impl Vice {
         Self::Silent,
         Self::CommitsTwice,
         Self::RevealsTwice,
+        Self::DeniesDispatch,
     ];
 
     /// As people read it.
@@ -51,6 +54,7 @@ impl Vice {
             Self::Silent => "no reveal",
             Self::CommitsTwice => "two commitments",
             Self::RevealsTwice => "two reveals",
+            Self::DeniesDispatch => "false proof of infeasibility",
         }
     }
 }
@@ -82,18 +86,22 @@ impl Hostile {
         }
     }
 
-    fn answer(&self, seat: &Seated<'_>) -> Option<Answer> {
-        let honest = Honest::answer(seat.problem)?;
-        Some(match self.vice {
-            Vice::Infeasible => shifted(&honest, 0, 1),
-            Vice::Worse => worse(&honest, seat),
-            Vice::ForgedPrice => {
-                let mut forged = honest;
-                forged.certificate.price = ShadowPrice(forged.certificate.price.0 + 1);
-                forged
+    /// The bytes it answers with; `None` where the problem has no answer to spoil.
+    fn answer(&self, seat: &Seated<'_>) -> Option<Vec<u8>> {
+        let honest = seat.answer()?;
+        match self.vice {
+            Vice::Copies | Vice::Silent | Vice::CommitsTwice | Vice::RevealsTwice => {
+                Some(honest.to_vec())
             }
-            Vice::Copies | Vice::Silent | Vice::CommitsTwice | Vice::RevealsTwice => honest,
-        })
+            vice => spoilt(seat, vice, honest),
+        }
+    }
+}
+
+fn spoilt(seat: &Seated<'_>, vice: Vice, honest: &[u8]) -> Option<Vec<u8>> {
+    match seat.problem {
+        GateProblem::Interval(problem) => interval::spoilt(problem, vice, honest, seat.gap_ppb),
+        GateProblem::Horizon(book) => horizon::spoilt(book, vice, honest, seat.gap_ppb),
     }
 }
 
@@ -106,8 +114,7 @@ impl Builder for Hostile {
             // It waits for one to copy.
             Vice::Copies => Vec::new(),
             Vice::CommitsTwice => {
-                let other =
-                    commitment(seat.chain, seat.gate, seat.member, &[9; 32], &answer.to_bytes());
+                let other = commitment(seat.chain, seat.gate, seat.member, &[9; 32], &answer);
                 vec![seat.commit(&answer), Command::Commit { gate: seat.gate, commitment: other }]
             }
             _ => vec![seat.commit(&answer)],
@@ -147,8 +154,11 @@ impl Builder for Hostile {
                     None => Vec::new(),
                 }
             }
-            Vice::RevealsTwice => vec![seat.reveal(&answer), seat.reveal(&shifted(&answer, 0, 1))],
-            _ => vec![seat.reveal(&answer)],
+            Vice::RevealsTwice => {
+                let other = spoilt(seat, Vice::Infeasible, &answer).unwrap_or_default();
+                [seat.reveal(&answer), seat.reveal(&other)].concat()
+            }
+            _ => seat.reveal(&answer),
         }
     }
 
@@ -164,42 +174,5 @@ impl Builder for Hostile {
                 _ => {}
             }
         }
-    }
-}
-
-/// The answer with one set point moved.
-fn shifted(answer: &Answer, position: usize, by_w: i64) -> Answer {
-    let mut set_points = answer.solution.set_points.to_vec();
-    if let Some(power) = set_points.get_mut(position) {
-        *power = Watts(power.0 + by_w);
-    }
-    let mut moved = answer.clone();
-    moved.solution.set_points = Bounded::new(set_points).expect("as many as before");
-    moved
-}
-
-/// Moves power from a resource that has some to one that has room: balanced, and no cheaper. As much as still
-/// passes the check, so that it costs the most that is not refused; one watt where nothing passes.
-fn worse(answer: &Answer, seat: &Seated<'_>) -> Answer {
-    let range = |position: usize| seat.problem.range(position);
-    let set_points = &answer.solution.set_points;
-    let positions = 0..set_points.len();
-    let giver =
-        positions.clone().find(|at| range(*at).is_some_and(|(min, _)| set_points[*at] > min));
-    let taker = positions
-        .rev()
-        .find(|at| Some(*at) != giver && range(*at).is_some_and(|(_, max)| set_points[*at] < max));
-    match (giver, taker) {
-        (Some(giver), Some(taker)) => {
-            let room = range(taker).map_or(0, |(_, max)| max.0 - set_points[taker].0);
-            let spare = range(giver).map_or(0, |(min, _)| set_points[giver].0 - min.0);
-            let moved = |by_w: i64| shifted(&shifted(answer, giver, -by_w), taker, by_w);
-            let halves = std::iter::successors(Some(room.min(spare)), |by_w| {
-                (*by_w > 1).then_some(by_w / 2)
-            });
-            let passes = |by_w: &i64| check(seat.problem, &moved(*by_w), GAP_PPB).is_ok();
-            moved(halves.clone().find(passes).unwrap_or(1))
-        }
-        _ => answer.clone(),
     }
 }

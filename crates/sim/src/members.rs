@@ -5,12 +5,12 @@ use crate::{
     weather,
 };
 use commonware_cryptography::{Signer as _, ed25519};
-use gridaccord_agent::{Agent, Honest, Identity, Rulebook};
-use gridaccord_field::{Plant, PlantKind, SimulatedBus};
+use gridaccord_agent::{Agent, Honest, Identity, Rulebook, Standing};
+use gridaccord_field::{Plant, PlantKind, SimulatedBus, Store};
 use gridaccord_ledger::Genesis;
 use gridaccord_model::{
-    GateId, Interval, MemberId, Need, Offer, TimeS, Watts,
-    scenario::{self, Scenario},
+    GateId, HorizonOffer, HorizonPosting, Interval, MemberId, Need, Offer, Series, TimeS, Watts,
+    scenario::{self, EventKind, Progress, Scenario},
 };
 use std::{ops::Range, sync::Arc};
 
@@ -46,13 +46,18 @@ impl ScenarioMember {
     /// What the plant could give or the tie carry in an interval, as the weather leaves it.
     fn supply(&self, interval: u32) -> Option<Offer> {
         let offer = self.scenario.forecast(self.member, interval)?;
-        let spread_ppm = self.scenario.demo.weather_ppm;
-        Some(match self.record().class.as_deref() {
-            Some(class @ ("solar" | "wind")) => {
-                weather::scale(offer, weather::share_ppm(self.seed, class, interval, spread_ppm))
-            }
-            _ => offer,
+        Some(match self.weather_ppm(interval) {
+            Some(share_ppm) => weather::scale(offer, share_ppm),
+            None => offer,
         })
+    }
+
+    /// What the weather leaves of its power in an interval; `None` where it does not depend on it.
+    fn weather_ppm(&self, interval: u32) -> Option<u32> {
+        let class = self.record().class.as_deref()?;
+        let spread_ppm = self.scenario.demo.weather_ppm;
+        matches!(class, "solar" | "wind")
+            .then(|| weather::share_ppm(self.seed, class, interval, spread_ppm))
     }
 
     fn record(&self) -> &scenario::Member {
@@ -64,6 +69,9 @@ impl ScenarioMember {
     pub fn plant(&self) -> Plant {
         let kind = match self.record().role {
             _ if self.scenario.is_tie(self.member) => PlantKind::Tie,
+            _ if self.scenario.storage(self.member).is_some() => {
+                PlantKind::Storage { store: self.store() }
+            }
             scenario::Role::Supplier | scenario::Role::Storage => PlantKind::Source,
             _ => PlantKind::Load,
         };
@@ -72,16 +80,43 @@ impl ScenarioMember {
                 PlantKind::Source => {
                     self.supply(interval).map_or(Watts::ZERO, |offer| offer.power_max)
                 }
-                PlantKind::Load | PlantKind::Tie => self
+                PlantKind::Load | PlantKind::Tie | PlantKind::Storage { .. } => self
                     .scenario
                     .need(self.member, interval)
                     .map_or(Watts::ZERO, |need| need.total()),
             };
             (self.scenario.interval(interval).start, power)
         });
-        let own = self.scenario.events.iter().filter(|event| event.member == self.member);
-        let outages = own.map(|event| event.from..event.until.unwrap_or(TimeS(u64::MAX)));
-        Plant { kind, capacity: capacity.collect(), outages: outages.collect() }
+        let shiftable = self.window.clone().map(|interval| {
+            let power = self.scenario.shiftable_max(self.member, interval);
+            (self.scenario.interval(interval).start, power)
+        });
+        let mut plant = Plant::new(kind, capacity.collect());
+        plant.shiftable = shiftable.collect();
+        for event in self.scenario.events.iter().filter(|event| event.member == self.member) {
+            let window = event.from..event.until.unwrap_or(TimeS(u64::MAX));
+            match event.kind {
+                EventKind::DemandResponse { import_max } => {
+                    plant.import_limits.push((window, import_max));
+                }
+                EventKind::Outage | EventKind::Island if event.announced => {
+                    plant.planned.push(window);
+                }
+                EventKind::Outage | EventKind::Island => plant.outages.push(window),
+            }
+        }
+        plant
+    }
+
+    /// The member's storage, which holds what the scenario starts with when the window does.
+    fn store(&self) -> Store {
+        let horizon = self.scenario.horizon;
+        Store {
+            offer: self.scenario.storage(self.member).expect("asked of a member with a storage"),
+            first: self.scenario.interval(self.window.start).start,
+            interval_s: horizon.interval_s,
+            period_s: horizon.period_s,
+        }
     }
 }
 
@@ -92,6 +127,34 @@ impl Rulebook for ScenarioMember {
 
     fn need(&self, gate: GateId, _: Interval) -> Option<Need> {
         self.scenario.need(self.member, self.interval(gate))
+    }
+
+    /// The gate's own interval as the weather is, the others as the scenario says. An outage shows in the device.
+    fn posting(
+        &self,
+        gate: GateId,
+        _: Interval,
+        standing: &Standing<'_>,
+    ) -> Option<HorizonPosting> {
+        let interval = self.interval(gate);
+        let storage = self.scenario.storage(self.member);
+        let consumption = |before| standing.consumption(self.scenario.interval(before));
+        let progress = Progress {
+            stored_uwh: storage.map(|storage| standing.stored_uwh(&storage)),
+            shifted: self.scenario.shifted(self.member, interval, consumption),
+        };
+        let mut posting = self.scenario.posting_ahead(self.member, interval, &progress)?;
+        if let (Some(HorizonOffer::Generator { generator }), Some(share_ppm)) =
+            (&mut posting.offer, self.weather_ppm(interval))
+        {
+            let least = generator.power_min.first().copied().unwrap_or_default();
+            let mut power_max = std::mem::take(&mut generator.power_max).into_inner();
+            if let Some(first) = power_max.first_mut() {
+                *first = weather::share_of(*first, share_ppm).max(least);
+            }
+            generator.power_max = Series::new(power_max).expect("as many values as before");
+        }
+        Some(posting)
     }
 
     /// Whoever runs a validator builds too, and dares between once and twice the least wager.
@@ -164,13 +227,6 @@ pub fn act(
     };
     let rulebook = ScenarioMember::new(scenario, part, seed, first..end);
     let device = SimulatedBus::default().connect(id, rulebook.plant());
-    let roles = ids().zip(&genesis.members).map(|(id, member)| (id, member.role)).collect();
-    let identity = Identity {
-        chain: genesis.chain_id(),
-        member: id,
-        key,
-        roles: Arc::new(roles),
-        price_cap: genesis.market.price_cap,
-    };
+    let identity = Identity::of(genesis, id, key);
     Ok(Agent::new(identity, Box::new(rulebook), Box::new(Honest), Box::new(device)))
 }

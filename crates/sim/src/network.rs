@@ -132,7 +132,9 @@ pub fn simulate(plan: &Plan) -> Result<Simulated, SimError> {
             liar,
             (0..nodes).filter(|node| !byzantine.contains_key(node)).collect(),
         )),
+        followers: vec![],
         hostile: BTreeMap::new(),
+        skews_ms: BTreeMap::new(),
         byzantine,
         height: 1,
         done: Some({

@@ -17,6 +17,12 @@ pub fn share_ppm(seed: u64, class: &str, interval: u32, spread_ppm: u32) -> u32 
     1_000_000 - u32::try_from(loss).unwrap_or(1_000_000).min(1_000_000)
 }
 
+/// This share of a power, rounded down.
+#[must_use]
+pub fn share_of(power: Watts, share_ppm: u32) -> Watts {
+    Watts((i128::from(power.0) * i128::from(share_ppm)).div_euclid(1_000_000) as i64)
+}
+
 /// The offer of a plant that has only this share of its power: the dearest part is missing.
 #[must_use]
 pub fn scale(offer: Offer, share_ppm: u32) -> Offer {

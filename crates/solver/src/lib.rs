@@ -9,7 +9,8 @@ pub mod interval;
 pub mod horizon;
 
 pub use horizon::{
-    Explanation, GapReason, HorizonOutcome, Limit, OpenAnswer, OpenEnds, Relaxation, StopReason,
-    propose_horizon, propose_horizon_warm, propose_open,
+    CommitmentOutcome, Explanation, GapReason, HorizonOutcome, Limit, OpenAnswer, OpenEnds,
+    Relaxation, StopReason, propose_commitment, propose_horizon, propose_horizon_warm,
+    propose_open,
 };
 pub use interval::propose;

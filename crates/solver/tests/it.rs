@@ -4,6 +4,7 @@
 
 mod it {
     mod contingency;
+    mod commitment;
     mod day;
     mod generator;
     mod horizon;

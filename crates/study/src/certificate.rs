@@ -4,6 +4,8 @@
 //! solved it. Quanta are those of the study's translation, which follows from the study alone; the file repeats
 //! them so that a reader can see what the numbers mean, and a file of another translation is refused.
 
+mod commitment;
+
 use crate::{
     error::StudyError,
     run::Answer,
@@ -18,6 +20,8 @@ use serde::{Deserialize, Serialize};
 
 /// What a file says it is.
 pub const FORMAT: &str = "gridaccord-horizon-1";
+/// What a file of a unit commitment says it is.
+pub const FORMAT_COMMITMENT: &str = "gridaccord-commitment-1";
 
 /// `certificate.json`
 #[derive(Debug, Deserialize, Serialize)]
@@ -105,7 +109,10 @@ struct LoadEntry {
 /// Writes an answer.
 #[must_use]
 pub fn write(study: &Study, translated: &Translated, answer: &Answer) -> String {
-    let Answer { exact: HorizonAnswer { solution, certificate }, energies } = answer;
+    if let Some((committed, own)) = translated.committed.as_ref().zip(answer.commitment.as_ref()) {
+        return commitment::write(study, translated, committed, own);
+    }
+    let Answer { exact: HorizonAnswer { solution, certificate }, energies, .. } = answer;
     let numbers = |powers: &[Watts]| powers.iter().map(|power| power.0).collect::<Vec<_>>();
     let generators = (translated.parts.iter().zip(&solution.generators).zip(&certificate.ramp))
         .enumerate()
@@ -164,8 +171,11 @@ pub fn write(study: &Study, translated: &Translated, answer: &Answer) -> String 
 /// Whether a text is a certificate file of a horizon, sound or not.
 #[must_use]
 pub fn is_certificate(text: &str) -> bool {
-    serde_json::from_str::<serde_json::Value>(text)
-        .is_ok_and(|value| value.get("format").and_then(|format| format.as_str()) == Some(FORMAT))
+    let format = |value: &serde_json::Value| Some(value.get("format")?.as_str()?.to_owned());
+    serde_json::from_str(text)
+        .ok()
+        .and_then(|value| format(&value))
+        .is_some_and(|format| [FORMAT, FORMAT_COMMITMENT].contains(&format.as_str()))
 }
 
 /// Reads an answer to a study.
@@ -173,27 +183,15 @@ pub fn is_certificate(text: &str) -> bool {
 /// # Errors
 /// Text that is not of this format, or belongs to another study.
 pub fn read(text: &str, study: &Study, translated: &Translated) -> Result<Answer, StudyError> {
-    let refuse = |message: String| Err(StudyError::Certificate(message));
-    let file: CertificateFile = match serde_json::from_str(text) {
-        Ok(file) => file,
-        Err(error) => return refuse(format!("not a certificate file: {error}")),
-    };
-    if file.format != FORMAT {
-        return refuse(format!("format is `{}`, this program reads `{FORMAT}`", file.format));
+    if let Some(committed) = &translated.committed {
+        let own = commitment::read(text, study, translated, committed)?;
+        let (exact, energies) = (HorizonAnswer::default(), Vec::new());
+        return Ok(Answer { exact, energies, commitment: Some(Box::new(own)) });
     }
-    if file.study != study.name {
-        return refuse(format!("it solves `{}`, not `{}`", file.study, study.name));
-    }
-    if file.intervals != study.intervals() {
-        return refuse(format!(
-            "it has {} intervals, the study {}",
-            file.intervals,
-            study.intervals()
-        ));
-    }
-    if !file.quanta.is_of(translated) {
-        return refuse("its quanta are not those of the study".to_owned());
-    }
+    let file: CertificateFile = serde_json::from_str(text)
+        .map_err(|error| StudyError::Certificate(format!("not a certificate file: {error}")))?;
+    check_head((&file.format, FORMAT), &file.study, file.intervals, study)?;
+    file.quanta.check(translated)?;
     let parts = translated.parts.iter().enumerate().map(|(position, part)| {
         (study.generators[part.generator].name.as_str(), price_number(translated, position))
     });
@@ -227,6 +225,26 @@ pub fn read(text: &str, study: &Study, translated: &Translated) -> Result<Answer
         study.shiftable.iter().map(|load| load.name.as_str()),
     )?;
     Ok(file.answer())
+}
+
+/// Format, study and length of a file.
+fn check_head(
+    (format, expected): (&str, &str),
+    name: &str,
+    intervals: usize,
+    study: &Study,
+) -> Result<(), StudyError> {
+    let refuse = |message: String| Err(StudyError::Certificate(message));
+    if format != expected {
+        return refuse(format!("format is `{format}`, this program reads `{expected}`"));
+    }
+    if name != study.name {
+        return refuse(format!("it solves `{name}`, not `{}`", study.name));
+    }
+    if intervals != study.intervals() {
+        return refuse(format!("it has {intervals} intervals, the study {}", study.intervals()));
+    }
+    Ok(())
 }
 
 impl CertificateFile {
@@ -271,7 +289,7 @@ impl CertificateFile {
                 ..HorizonCertificate::default()
             },
         };
-        Answer { exact, energies }
+        Answer { exact, energies, commitment: None }
     }
 }
 
@@ -304,6 +322,13 @@ impl Quanta {
     fn of(translated: &Translated) -> Self {
         let Scale { power_exponent, money_exponent, carbon, duration_s, .. } = translated.scale;
         Self { power_exponent, money_exponent, duration_s, carbon_kg_per_kwh: 1.0 / carbon }
+    }
+
+    fn check(&self, translated: &Translated) -> Result<(), StudyError> {
+        if self.is_of(translated) {
+            return Ok(());
+        }
+        Err(StudyError::Certificate("its quanta are not those of the study".to_owned()))
     }
 
     /// Decimal text may be off by a last place; the check uses the study's own in any case.

@@ -242,9 +242,31 @@ impl<'a> Reader<'a> {
                 ("carbon cap", self.carbon(exact.carbon_mg_per_kwh)),
             ]);
             let limits = (exact.power_min[self.t].0, exact.power_max[self.t].0);
-            self.place(&self.study.generators[part.generator].name, power, limits, made_of)
+            let name = &self.study.generators[part.generator].name;
+            let mut position = self.place(name, power, limits, made_of);
+            match self.is_on(part.generator) {
+                Some(false) => {
+                    let cost = money(position.margin_per_kwh);
+                    position.reason = format!(
+                        "off: its start is not worth it, running would earn {cost} per kWh"
+                    );
+                }
+                Some(true) if position.margin_per_kwh < -self.nothing => {
+                    position.reason.push_str("; it stays on, as commitment goes");
+                }
+                _ => {}
+            }
+            position
         };
         here.map(position).collect()
+    }
+
+    /// Whether a generator that may stand still is on; `None` for one that may not.
+    fn is_on(&self, generator: usize) -> Option<bool> {
+        self.study.generators[generator].cycling?;
+        let committed = self.translated.committed.as_ref()?;
+        let plant = committed.plants.iter().position(|plant| *plant == generator)?;
+        self.solved.commitment.as_ref()?.solution.on.get(plant)?.get(self.t).copied()
     }
 
     /// Where a power stands between its limits, and what holds it there.

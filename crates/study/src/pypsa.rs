@@ -1,10 +1,11 @@
 //! A PyPSA CSV folder as a study: one bus, what can be dispatched on it, and nothing left out silently.
 //!
-//! Energies are MWh there and powers MW, weightings are hours. What the exact problem has no form for (commitment,
-//! capacity expansion, a network, fixed set points) is refused with file, column and component. Source of the
+//! Energies are MWh there and powers MW, weightings are hours. What the exact problem has no form for (capacity
+//! expansion, a network, fixed set points) is refused with file, column and component. Source of the
 //! rules: PyPSA 1.1, `pypsa/optimization/constraints.py` and `global_constraints.py`.
 
 mod attributes;
+mod commitment;
 mod components;
 mod table;
 
@@ -329,6 +330,19 @@ impl Folder {
             Some(values) => values.iter().map(|value| value.unwrap_or(fixed)).collect(),
             None => vec![fixed; self.snapshots.labels.len()],
         })
+    }
+}
+
+impl Folder {
+    /// A component's series as it stands: nothing where a cell is empty or there is none.
+    fn prescribed(
+        &self,
+        list: &'static str,
+        component: Component<'_>,
+        attribute: &str,
+    ) -> Option<&Vec<Option<f64>>> {
+        let values = self.series.get(list)?.get(attribute)?.get(component.name())?;
+        values.iter().any(Option::is_some).then_some(values)
     }
 }
 

@@ -5,11 +5,13 @@
 //! zero: then the bound does not know it, and the proof is that of the free problem. A cyclic storage likewise
 //! begins with some energy; `cycle` takes off the bound what another beginning could have saved.
 
+mod commitment;
 mod cycle;
 
 use crate::{error::StudyError, study::Study, translate::Translated};
 use gridaccord_dispatch::horizon::{
-    Horizon, HorizonAnswer, HorizonRefusal, HorizonVerified, appraise, pin,
+    Horizon, HorizonAnswer, HorizonRefusal, HorizonVerified, appraise,
+    commitment::CommitmentAnswer, pin,
 };
 use gridaccord_model::Watts;
 use gridaccord_solver::{
@@ -20,6 +22,10 @@ use std::{fmt::Write as _, time::Instant};
 
 /// The gap asked of the solver, ppb of the turnover.
 const GAP_PPB: u32 = 10_000;
+/// The gap asked where the general interior point, which then tries too, takes less than a second.
+const GAP_SMALL_PPB: u32 = 300;
+/// Resources times intervals of such a study.
+const SMALL: usize = 3_000;
 /// Largest gap of an answer that is called optimal, as a share of the turnover.
 pub const GAP_OPTIMAL: f64 = 1e-5;
 /// Relaxations named where there is no dispatch.
@@ -43,6 +49,8 @@ pub struct Answer {
     pub exact: HorizonAnswer,
     /// With what each cyclic storage begins and ends, µWh of the problem.
     pub energies: Vec<i64>,
+    /// To the problem of unit commitment, where the study is one; the others are then empty.
+    pub commitment: Option<Box<CommitmentAnswer>>,
 }
 
 /// A checked answer.
@@ -64,15 +72,32 @@ pub struct Solved {
     pub solve_ms: f64,
     /// Time of the last check, ms.
     pub check_ms: f64,
-    /// Iterations of the interior point, all solves together.
+    /// Iterations of the interior point, all solves together; of a commitment the programs solved.
     pub iterations: usize,
+    /// The answer to the problem of unit commitment, where the study is one; horizon and answer above then show it.
+    pub commitment: Option<Box<CommitmentAnswer>>,
 }
 
 impl Solved {
     /// The answer as somebody else would check it.
     #[must_use]
     pub fn claim(&self) -> Answer {
-        Answer { exact: self.answer.clone(), energies: self.energies.clone() }
+        if self.commitment.is_some() {
+            let commitment = self.commitment.clone();
+            return Answer { exact: HorizonAnswer::default(), energies: Vec::new(), commitment };
+        }
+        Answer { exact: self.answer.clone(), energies: self.energies.clone(), commitment: None }
+    }
+
+    /// Energy that a storage takes in from outside in an interval, less what it spills, µWh of the problem.
+    #[must_use]
+    pub fn inflow_uwh(&self, translated: &Translated, storage: usize, interval: usize) -> i64 {
+        let Some((committed, answer)) = translated.committed.as_ref().zip(self.commitment.as_ref())
+        else {
+            return 0;
+        };
+        let inflow = committed.problem.reservoirs()[storage].inflow_uwh[interval];
+        inflow - answer.solution.spill[storage][interval]
     }
 }
 
@@ -102,6 +127,9 @@ pub enum Outcome {
 /// # Errors
 /// Only if the problem's own limits are left, which a translated study does not.
 pub fn solve(study: &Study, translated: &Translated) -> Result<Outcome, StudyError> {
+    if let Some(committed) = &translated.committed {
+        return commitment::solve(study, translated, committed);
+    }
     let start = Instant::now();
     let mut search = Search { translated, iterations: 0, best: None, reason: None };
     let end = search.run()?;
@@ -129,6 +157,7 @@ pub fn solve(study: &Study, translated: &Translated) -> Result<Outcome, StudyErr
         solve_ms,
         check_ms,
         iterations: search.iterations,
+        commitment: None,
     })))
 }
 
@@ -154,7 +183,14 @@ pub fn verify(
     translated: &Translated,
     answer: &Answer,
 ) -> Result<(Horizon, HorizonVerified), VerifyError> {
-    let Answer { exact: answer, energies } = answer;
+    if let Some(committed) = &translated.committed {
+        let Some(own) = &answer.commitment else {
+            let message = "the study is one of unit commitment, the answer is not";
+            return Err(StudyError::Certificate(message.to_owned()).into());
+        };
+        return commitment::verify(translated, committed, own);
+    }
+    let Answer { exact: answer, energies, .. } = answer;
     let mut starts = Vec::with_capacity(translated.free_starts.len());
     for position in &translated.free_starts {
         let first = |list: Option<&Vec<_>>| list.and_then(|list| list.first().copied());
@@ -204,7 +240,8 @@ impl Search<'_> {
         if self.translated.free_starts.is_empty() {
             return Ok(match self.propose(&self.translated.horizon) {
                 Ok(answer) => {
-                    self.best = Some(Answer { exact: answer, energies: Vec::new() });
+                    self.best =
+                        Some(Answer { exact: answer, energies: Vec::new(), commitment: None });
                     ended()
                 }
                 Err(end) => end,
@@ -228,7 +265,7 @@ impl Search<'_> {
                 answer.certificate.ramp[*position][0] = 0;
             }
             pin(&self.translated.horizon, &mut answer.certificate);
-            let answer = Answer { exact: answer, energies: Vec::new() };
+            let answer = Answer { exact: answer, energies: Vec::new(), commitment: None };
             if let Ok((_, verified)) = verify(self.translated, &answer) {
                 let gap = gap_share(&verified);
                 if gap < least {
@@ -255,12 +292,15 @@ impl Search<'_> {
         let storages = &found.horizon.parts().storages;
         let energies = cyclic.iter().map(|number| storages[*number].initial_uwh).collect();
         self.reason = (!found.converged).then_some(GapReason::NotConverged);
-        self.best = Some(Answer { exact: found.answer, energies });
+        self.best = Some(Answer { exact: found.answer, energies, commitment: None });
         Ok(())
     }
 
     fn propose(&mut self, horizon: &Horizon) -> Result<HorizonAnswer, End> {
-        match propose_horizon(horizon, GAP_PPB) {
+        let parts = horizon.parts();
+        let resources = parts.generators.len() + parts.storages.len() + 1;
+        let is_small = resources * horizon.intervals() <= SMALL;
+        match propose_horizon(horizon, if is_small { GAP_SMALL_PPB } else { GAP_PPB }) {
             HorizonOutcome::Optimal { answer, iterations, .. } => {
                 self.iterations += iterations;
                 self.reason = None;

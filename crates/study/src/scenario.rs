@@ -1,13 +1,19 @@
 //! A market scenario as a study: all its intervals as one horizon.
 //!
 //! Offers become generators, one per block; needs become loads, one per tier. The scenario is exact, so nothing is
-//! rounded on the way.
+//! rounded on the way. A market of horizons has storages, ramps from 0 W, shiftable loads, a demand charge and the cap on
+//! operating carbon besides; the cap within the wider boundary, which a study has no form for, and targets of storages
+//! before the end are left to its gates. What a resource can do is what its rulebook knows when each gate closes.
 
 use crate::{
     error::StudyError,
-    study::{Generator, Load, Series, Study, Tie},
+    study::{Generator, IntervalCaps, Load, Ramp, Series, Shiftable, Storage, Study, Tie},
 };
-use gridaccord_model::{CostCurve, MemberId, Offer, Scenario, scenario::utc};
+use gridaccord_model::{
+    CostCurve, HorizonOffer, HorizonPosting, MemberId, Offer, Scenario,
+    horizon::{ShiftableNeed, StorageOffer},
+    scenario::{Progress, utc},
+};
 use std::collections::BTreeMap;
 
 /// The whole horizon of a scenario.
@@ -37,9 +43,12 @@ pub fn study(scenario: &Scenario) -> Result<Study, StudyError> {
             }
         }
     }
-    let study = Study {
+    let memory = Memory::of(scenario);
+    memory.complete(&mut reader);
+    let interval_h = f64::from(scenario.horizon.interval_s) / 3_600.0;
+    let mut study = Study {
         name: scenario.name.clone(),
-        interval_h: f64::from(scenario.horizon.interval_s) / 3_600.0,
+        interval_h,
         labels: (0..scenario.horizon.intervals)
             .map(|interval| utc(scenario.interval(interval).start))
             .collect(),
@@ -47,15 +56,139 @@ pub fn study(scenario: &Scenario) -> Result<Study, StudyError> {
         carbon_repeats: 1.0,
         loads: reader.loads.into_values().collect(),
         generators: reader.generators.into_values().collect(),
-        storages: Vec::new(),
+        storages: memory.storages,
         tie: reader.tie.map(|(_, tie)| tie),
         reserve_w: None,
-        shiftable: Vec::new(),
+        shiftable: memory.shiftable,
         carbon_cap_kg: None,
         interval_caps: None,
     };
+    cap_carbon(&mut study, scenario);
     study.check()?;
     Ok(study)
+}
+
+/// What joins the intervals of a market of horizons; nothing of another.
+struct Memory {
+    storages: Vec<Storage>,
+    shiftable: Vec<Shiftable>,
+    ramps: Vec<(MemberId, Ramp)>,
+    demand_charge_per_kw: f64,
+}
+
+impl Memory {
+    fn of(scenario: &Scenario) -> Self {
+        let mut memory = Self {
+            storages: Vec::new(),
+            shiftable: Vec::new(),
+            ramps: Vec::new(),
+            demand_charge_per_kw: 0.0,
+        };
+        for (id, member) in scenario.members() {
+            let posting = scenario.posting_ahead(id, 0, &Progress::default());
+            match posting.and_then(|HorizonPosting { offer, .. }| offer) {
+                Some(HorizonOffer::Generator { generator }) => {
+                    memory.ramps.extend(generator.ramp.map(|ramp| {
+                        let (up_w, down_w) = (ramp.up.0 as f64, ramp.down.0 as f64);
+                        (id, Ramp { up_w, down_w, before_w: Some(0.0) })
+                    }));
+                }
+                Some(HorizonOffer::Tie { tie }) => {
+                    memory.demand_charge_per_kw = tie.demand_charge as f64 / 1e6;
+                }
+                _ => {}
+            }
+            if let Some(storage) = scenario.storage(id) {
+                let class = member.class.clone();
+                memory.storages.push(storage_of(member.name.clone(), class, &storage));
+            }
+            let loads = scenario.shiftable(id).into_iter().enumerate();
+            memory.shiftable.extend(loads.map(|(number, load)| {
+                shiftable_of(format!("{}/shiftable-{number}", member.name), scenario, load)
+            }));
+        }
+        memory
+    }
+
+    fn complete(&self, reader: &mut Reader<'_>) {
+        for (member, ramp) in &self.ramps {
+            if let Some(generator) = reader.generators.get_mut(&(*member, 0)) {
+                generator.ramp = Some(*ramp);
+            }
+        }
+        if let Some((_, tie)) = &mut reader.tie {
+            tie.demand_charge_per_kw = self.demand_charge_per_kw;
+        }
+    }
+}
+
+fn storage_of(name: String, class: Option<String>, offer: &StorageOffer) -> Storage {
+    let share = |ppb: u32| f64::from(ppb) / 1e9;
+    let wh = |uwh: i64| uwh as f64 / 1e6;
+    Storage {
+        name,
+        class,
+        charge_max_w: offer.charge_max.0 as f64,
+        discharge_max_w: offer.discharge_max.0 as f64,
+        charge_efficiency: share(offer.charge_efficiency_ppb),
+        discharge_efficiency: share(offer.discharge_efficiency_ppb),
+        loss_share: share(offer.loss_ppb),
+        capacity_wh: wh(offer.capacity_uwh),
+        initial_wh: wh(offer.stored_uwh),
+        final_min_wh: wh(offer.final_min_uwh),
+        is_cyclic: false,
+        wear_per_kwh: offer.wear as f64 / 1e9,
+        inflow_w: Series::new(),
+        spill_max_w: Series::new(),
+        energy_min_wh: Series::new(),
+        energy_max_wh: Series::new(),
+    }
+}
+
+fn shiftable_of(name: String, scenario: &Scenario, load: ShiftableNeed) -> Shiftable {
+    let power = |number: u32| {
+        let within = u16::try_from(number).is_ok_and(|number| load.is_within(number));
+        if within { load.power_max.0 as f64 } else { 0.0 }
+    };
+    Shiftable {
+        name,
+        power_max_w: (0..scenario.horizon.intervals).map(power).collect(),
+        energy_wh: load.energy.0 as f64 / 3_600.0,
+    }
+}
+
+/// Operating carbon of each source, and its cap on what consumption allows: stated and shiftable, and in one interval a
+/// little more for a moment.
+fn cap_carbon(study: &mut Study, scenario: &Scenario) {
+    let policy = &scenario.carbon;
+    let of_class = |class: Option<&str>| {
+        let factor = class.and_then(|class| policy.factor(class));
+        factor.map_or(0.0, |factor| f64::from(factor.operating_mg_per_kwh) / 1e6)
+    };
+    for generator in &mut study.generators {
+        generator.carbon_kg_per_kwh = of_class(generator.class.as_deref());
+    }
+    if let Some(tie) = &mut study.tie {
+        let member = scenario.members.iter().find(|member| member.name == tie.name);
+        let carbon = of_class(member.and_then(|member| member.class.as_deref()));
+        tie.carbon_kg_per_kwh.fill(carbon);
+    }
+    let caps = [policy.operating_max_mg_per_kwh, policy.wider_max_mg_per_kwh];
+    let ([Some(operating), wider], true) = (caps, scenario.shape().is_some()) else { return };
+    let per_wh = f64::from(operating.min(wider.unwrap_or(operating))) / 1e9;
+    let momentary = f64::from(policy.momentary_ppm) / 1e6;
+    let sum = |t: usize, firm_only: bool| {
+        let loads = study.loads.iter().filter(|load| !firm_only || load.value_per_kwh.is_none());
+        loads.map(|load| load.power_w[t]).sum::<f64>() * study.interval_h
+    };
+    let intervals = 0..study.intervals();
+    let cap_kg = intervals.clone().map(|t| per_wh * (sum(t, false) + momentary * sum(t, true)));
+    let caps =
+        IntervalCaps { cap_kg: cap_kg.collect(), excess_interval_kg: 0.0, excess_horizon_kg: 0.0 };
+    let shifted: f64 = study.shiftable.iter().map(|load| load.energy_wh).sum();
+    let served: f64 = intervals.map(|t| sum(t, false)).sum::<f64>() + shifted;
+    study.carbon_cap_kg = Some(per_wh * served);
+    study.interval_caps = Some(caps);
 }
 
 struct Reader<'a> {
@@ -125,6 +258,7 @@ impl Reader<'_> {
             price_per_kwh: zero,
             quadratic_per_kw2h: quadratic,
             ramp: None,
+            cycling: None,
             carbon_kg_per_kwh: 0.0,
         })
     }

@@ -100,8 +100,44 @@ pub struct Generator {
     pub quadratic_per_kw2h: f64,
     /// Ramp limits.
     pub ramp: Option<Ramp>,
+    /// How it starts and stops; `None` is always on.
+    pub cycling: Option<Cycling>,
     /// Carbon of its energy.
     pub carbon_kg_per_kwh: f64,
+}
+
+/// How a generator starts and stops; times in intervals.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Cycling {
+    /// Cost of a start.
+    pub start_cost: f64,
+    /// Cost of a stop.
+    pub stop_cost: f64,
+    /// Cost of an hour on, whatever its power.
+    pub standing_cost_per_h: f64,
+    /// Least time on after a start.
+    pub on_min: u32,
+    /// Least time off after a stop.
+    pub off_min: u32,
+    /// Whether it was on before the first interval.
+    pub was_on: bool,
+    /// First intervals in which it must be on.
+    pub held_on: u32,
+    /// First intervals in which it must be off.
+    pub held_off: u32,
+    /// Limits of the power in the interval it starts in, W.
+    pub start: Edge,
+    /// Limits of the power in the interval before it stops, W.
+    pub stop: Edge,
+}
+
+/// Limits of a power beside a start or a stop.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Edge {
+    /// Least, W.
+    pub least_w: f64,
+    /// Greatest, W; `None` is whatever it may be on.
+    pub most_w: Option<f64>,
 }
 
 /// A storage.
@@ -131,6 +167,14 @@ pub struct Storage {
     pub is_cyclic: bool,
     /// Cost of discharging.
     pub wear_per_kwh: f64,
+    /// What fills it beside charging, W; empty for nothing.
+    pub inflow_w: Series,
+    /// Most that may be spilled, W; empty for nothing.
+    pub spill_max_w: Series,
+    /// Least stored after each interval, Wh; empty for nothing prescribed.
+    pub energy_min_wh: Series,
+    /// Most stored after each interval, Wh; empty for the capacity.
+    pub energy_max_wh: Series,
 }
 
 /// The connection to the macrogrid.
@@ -201,7 +245,7 @@ impl Study {
             )));
         }
         self.generators.iter().try_for_each(|generator| generator.check(length))?;
-        self.storages.iter().try_for_each(Storage::check)?;
+        self.storages.iter().try_for_each(|storage| storage.check(length))?;
         self.tie.as_ref().map_or(Ok(()), |tie| tie.check(length))?;
         if let Some(reserve) = &self.reserve_w {
             each("the reserve", "power", length, reserve)?;
@@ -244,7 +288,9 @@ impl Generator {
         each(name, "least power", length, &self.power_min_w)?;
         each(name, "greatest power", length, &self.power_max_w)?;
         series(name, "price", length, &self.price_per_kwh)?;
-        let crossed = (0..length).find(|t| self.power_min_w[*t] > self.power_max_w[*t]);
+        // One that may be off is off where its limits cross.
+        let crossed = (0..length)
+            .find(|t| self.cycling.is_none() && self.power_min_w[*t] > self.power_max_w[*t]);
         if let Some(t) = crossed {
             return Err(value(format!(
                 "`{name}`, interval {t}: least power {} W exceeds greatest power {} W",
@@ -257,12 +303,40 @@ impl Generator {
             at_least_zero(name, "ramp up", ramp.up_w)?;
             at_least_zero(name, "ramp down", ramp.down_w)?;
             ramp.before_w.map_or(Ok(()), |before| at_least_zero(name, "power before", before))
-        })
+        })?;
+        self.cycling.map_or(Ok(()), |cycling| cycling.check(name))
+    }
+
+    /// Whether its price changes.
+    #[must_use]
+    pub fn has_prices(&self) -> bool {
+        self.price_per_kwh.iter().any(|price| *price != self.price_per_kwh[0])
+    }
+}
+
+impl Cycling {
+    fn check(&self, name: &str) -> Result<(), StudyError> {
+        at_least_zero(name, "cost of a start", self.start_cost)?;
+        at_least_zero(name, "cost of a stop", self.stop_cost)?;
+        at_least_zero(name, "standing cost", self.standing_cost_per_h)?;
+        for (field, edge) in [("start limit", self.start), ("stop limit", self.stop)] {
+            at_least_zero(name, field, edge.least_w)?;
+            edge.most_w.map_or(Ok(()), |most| at_least_zero(name, field, most))?;
+        }
+        Ok(())
     }
 }
 
 impl Storage {
-    fn check(&self) -> Result<(), StudyError> {
+    /// Whether something but charging fills it, or intervals prescribe what it holds.
+    #[must_use]
+    pub fn is_reservoir(&self) -> bool {
+        ![&self.inflow_w, &self.spill_max_w, &self.energy_min_wh, &self.energy_max_wh]
+            .iter()
+            .all(|series| series.is_empty())
+    }
+
+    fn check(&self, length: usize) -> Result<(), StudyError> {
         let name = &self.name;
         at_least_zero(name, "charging power", self.charge_max_w)?;
         at_least_zero(name, "discharging power", self.discharge_max_w)?;
@@ -291,6 +365,27 @@ impl Storage {
                     self.capacity_wh
                 )));
             }
+        }
+        for (field, values) in [
+            ("inflow", &self.inflow_w),
+            ("spill", &self.spill_max_w),
+            ("least energy", &self.energy_min_wh),
+            ("most energy", &self.energy_max_wh),
+        ] {
+            if !values.is_empty() {
+                each(name, field, length, values)?;
+            }
+        }
+        let above = |energy: &&f64| **energy > self.capacity_wh;
+        if let Some(energy) = self.energy_min_wh.iter().find(above) {
+            return Err(value(format!(
+                "`{name}`: least energy {energy} Wh exceeds the capacity of {} Wh",
+                self.capacity_wh
+            )));
+        }
+        let held = self.energy_min_wh.iter().zip(&self.energy_max_wh);
+        if let Some(t) = held.into_iter().position(|(least, most)| least > most) {
+            return Err(value(format!("`{name}`, interval {t}: least energy exceeds most energy")));
         }
         at_least_zero(name, "wear", self.wear_per_kwh)
     }

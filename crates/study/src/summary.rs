@@ -92,6 +92,9 @@ fn gap_reason(solved: &Solved) -> &'static str {
         Status::Feasible if solved.reason == Some(GapReason::BothWays) => {
             "a storage would charge and discharge at once, which it may not"
         }
+        Status::Feasible if solved.reason == Some(GapReason::Commitment) => {
+            "unit commitment: the search for a better one ended before all were ruled out"
+        }
         Status::Feasible if solved.reason == Some(GapReason::Rounding) => {
             "whole quanta cost more than the gap asked for"
         }
@@ -187,8 +190,10 @@ impl Dispatch {
             let (charge, discharge) = (&solution.charge[position], &solution.discharge[position]);
             let exact = &solved.horizon.parts().storages[position];
             let mut stored = exact.initial_uwh;
-            let stored_wh = charge.iter().zip(discharge).map(|(charge, discharge)| {
-                stored = exact.after(stored, *charge, *discharge, scale.duration_s);
+            let flows = charge.iter().zip(discharge).enumerate();
+            let stored_wh = flows.map(|(interval, (charge, discharge))| {
+                stored = exact.after(stored, *charge, *discharge, scale.duration_s)
+                    + solved.inflow_uwh(translated, position, interval);
                 stored as f64 / scale.energy()
             });
             rows.push(Row {

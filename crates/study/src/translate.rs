@@ -5,6 +5,7 @@
 //! powers of ten for power and money, and a unit of carbon, such that rounding stays below 10⁻⁷ of each field's
 //! largest value. The project's own quanta are taken where they suffice.
 
+mod commitment;
 mod quantise;
 mod scale;
 
@@ -12,6 +13,7 @@ use crate::{
     error::StudyError,
     study::{Generator, Storage, Study},
 };
+pub use commitment::Committed;
 use gridaccord_dispatch::horizon::{
     self, CarbonLimit, CarbonLimits, Horizon, HorizonParts, ShedTier, ShiftableLoad,
 };
@@ -41,6 +43,9 @@ pub struct Translated {
     pub cyclic: Vec<usize>,
     /// Positions in the study of the loads that are the problem's tiers.
     pub tiers: Vec<usize>,
+    /// The problem that is solved where something starts and stops, is filled from outside, or ramps while its price
+    /// changes; the horizon above is then what it comes to with everything on, for display.
+    pub committed: Option<Committed>,
 }
 
 /// A generator of the problem: one of the study's, in the intervals with one of its prices.
@@ -62,7 +67,6 @@ pub struct GeneratorPart {
 /// limits and the accepted rounding.
 pub fn translate(study: &Study) -> Result<Translated, StudyError> {
     study.check()?;
-    refuse(study)?;
     let mut last = None;
     for scale in Scale::candidates(study) {
         match at(study, scale) {
@@ -74,19 +78,6 @@ pub fn translate(study: &Study) -> Result<Translated, StudyError> {
         }
     }
     Err(last.expect("there are candidates"))
-}
-
-/// What the exact problem has no form for.
-fn refuse(study: &Study) -> Result<(), StudyError> {
-    let unsupported = |name: &str, what: &str| {
-        Err(StudyError::Value(format!("`{name}`: {what} is not supported")))
-    };
-    for generator in &study.generators {
-        if generator.ramp.is_some() && prices(generator).len() > 1 {
-            return unsupported(&generator.name, "a ramp limit together with a series of prices");
-        }
-    }
-    Ok(())
 }
 
 /// The different prices of a generator, in the order they occur.
@@ -103,12 +94,18 @@ fn prices(generator: &Generator) -> Vec<f64> {
 fn at(study: &Study, scale: Scale) -> Result<Translated, StudyError> {
     let mut quantise = Quantiser::default();
     let length = study.intervals();
+    let is_committed = commitment::is_needed(study);
     let mut parts = Vec::new();
     let mut generators = Vec::new();
     let mut free_starts = Vec::new();
     for (position, generator) in study.generators.iter().enumerate() {
+        let mut shown = generator.clone();
+        if generator.cycling.is_some() {
+            shown.power_min_w.fill(0.0);
+        }
+        let generator = &shown;
         for price in prices(generator) {
-            if generator.ramp.is_some_and(|ramp| ramp.before_w.is_none()) {
+            if !is_committed && generator.ramp.is_some_and(|ramp| ramp.before_w.is_none()) {
                 free_starts.push(generators.len());
             }
             generators.push(one_generator(&mut quantise, &scale, generator, price)?);
@@ -150,11 +147,17 @@ fn at(study: &Study, scale: Scale) -> Result<Translated, StudyError> {
         carbon: caps(study, &scale),
         contingency: None,
     };
+    let committed = if is_committed {
+        Some(commitment::committed(&mut quantise, &scale, study, &horizon, &parts)?)
+    } else {
+        None
+    };
     let roundings = quantise.finish(ROUNDING_MAX)?;
     let horizon = Horizon::new(horizon).map_err(StudyError::Limits)?;
-    let cyclic = study.storages.iter().enumerate().filter(|(_, storage)| storage.is_cyclic);
+    let cyclic = study.storages.iter().enumerate();
+    let cyclic = cyclic.filter(|(_, storage)| !is_committed && storage.is_cyclic);
     let cyclic = cyclic.map(|(position, _)| position).collect();
-    Ok(Translated { horizon, scale, roundings, parts, free_starts, cyclic, tiers })
+    Ok(Translated { horizon, scale, roundings, parts, free_starts, cyclic, tiers, committed })
 }
 
 /// Caps, rounded down: none is loosened.

@@ -14,5 +14,9 @@ mod document;
 mod certificate;
 #[path = "it/scenario.rs"]
 mod scenario;
+#[path = "it/commitment.rs"]
+mod commitment;
+#[path = "it/reference.rs"]
+mod reference;
 #[path = "it/outputs.rs"]
 mod outputs;

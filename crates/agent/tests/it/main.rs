@@ -3,4 +3,5 @@
 #![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
 
 mod market;
+mod horizon;
 mod life;

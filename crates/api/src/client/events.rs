@@ -4,7 +4,7 @@ use super::{
     Client, ClientError,
     sse::{Message, Parser},
 };
-use crate::{hex, view::live::LiveBlock};
+use crate::view::live::LiveBlock;
 use bytes::Bytes;
 use commonware_codec::DecodeExt as _;
 use futures::Stream;
@@ -161,7 +161,7 @@ impl Events {
     fn decode(&self, data: &str) -> Result<LiveEvents, ClientError> {
         let block: LiveBlock =
             serde_json::from_str(data).map_err(|error| self.client.foreign(&error.to_string()))?;
-        let event = |raw: &str| Event::decode(Bytes::from(hex::decode(raw)?)).ok();
+        let event = |raw: &str| Event::decode(Bytes::from(hex::decode(raw).ok()?)).ok();
         let events: Option<Vec<Event>> = block.events.iter().map(|view| event(&view.raw)).collect();
         let before = block.height.saturating_sub(1);
         Ok(LiveEvents {

@@ -5,7 +5,6 @@ use crate::{
     app::App,
     error::{ApiError, ErrorBody},
     feed::Settled,
-    hex,
     view::command::{CommandHex, SubmitQuery, Submitted, SubmittedStatus},
 };
 use axum::{
@@ -169,5 +168,5 @@ fn from_json(bytes: &[u8]) -> Result<Bytes, ApiError> {
         .map_err(|error| invalid(format!("body is not {{\"command_hex\": \"...\"}}: {error}")))?;
     hex::decode(&command_hex)
         .map(Bytes::from)
-        .ok_or_else(|| invalid("command_hex is not an even number of hexadecimal digits".into()))
+        .map_err(|_| invalid("command_hex is not an even number of hexadecimal digits".into()))
 }

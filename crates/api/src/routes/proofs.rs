@@ -4,7 +4,6 @@ use super::PathText;
 use crate::{
     app::App,
     error::{ApiError, ErrorBody},
-    hex,
     view::record::{KEY_FORMS, ProofView, decoded, parse_key},
 };
 use axum::{Json, extract::State};

@@ -2,7 +2,6 @@
 
 use crate::{
     app::App,
-    hex,
     view::status::{GenesisView, StatusView},
 };
 use axum::{Json, extract::State};
@@ -21,6 +20,7 @@ pub(crate) async fn get_status(State(app): State<Arc<App>>) -> Json<StatusView> 
         chain: hex::encode(app.chain.id.as_ref()),
         label: app.chain.label.clone(),
         member: status.member,
+        follows: status.follows,
         height: status.height,
         view: status.view,
         state_root: hex::encode(status.state_root.as_ref()),

@@ -5,7 +5,7 @@ use super::{
     command::{CommandView, ReceiptView},
     event::EventView,
 };
-use crate::{hex, port::FinalizedBlock};
+use crate::port::FinalizedBlock;
 use gridaccord_ledger::{SignedCommand, block::Payload, genesis::Clock};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

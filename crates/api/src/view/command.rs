@@ -1,7 +1,6 @@
 //! Commands and what became of them.
 
 use super::{MemberRef, Names};
-use crate::hex;
 use commonware_codec::EncodeSize as _;
 use gridaccord_ledger::{Command, Receipt, SignedCommand};
 use gridaccord_model::GateId;
@@ -113,7 +112,7 @@ impl ReceiptView {
     }
 }
 
-const fn kind(command: &Command) -> (&'static str, Option<GateId>) {
+fn kind(command: &Command) -> (&'static str, Option<GateId>) {
     match command {
         Command::Offer { gate, .. } => ("offer", Some(*gate)),
         Command::Need { gate, .. } => ("need", Some(*gate)),
@@ -122,5 +121,9 @@ const fn kind(command: &Command) -> (&'static str, Option<GateId>) {
         Command::Reveal { gate, .. } => ("reveal", Some(*gate)),
         Command::Reading { gate, .. } => ("reading", Some(*gate)),
         Command::RotateKey { .. } => ("rotate_key", None),
+        Command::Sealed { sealed } => (sealed.0.name(), sealed.0.gate()),
+        Command::Post { gate, .. } => ("post", Some(*gate)),
+        Command::Piece { gate, .. } => ("piece", Some(*gate)),
+        Command::RevealPieces { gate, .. } => ("reveal_pieces", Some(*gate)),
     }
 }

@@ -3,11 +3,10 @@
 use super::{
     MemberRef, Names,
     gate::{LineView, MeteredView, ScoreView},
-    offer::{NeedView, OfferView},
+    offer::{NeedView, OfferView, PostingView},
 };
-use crate::hex;
 use commonware_codec::Encode as _;
-use gridaccord_ledger::Event;
+use gridaccord_ledger::{Event, sealed::SealedEvent};
 use gridaccord_model::{MemberId, Picos};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -19,11 +18,11 @@ use utoipa::ToSchema;
 )]
 #[serde(rename_all = "snake_case")]
 pub enum Topic {
-    /// Steps of gates: opened, closed, drawn, commits_ended, decided, dispatched, settled, failed.
+    /// Steps of gates: opened, closed, drawn, commits_ended, decided, dispatched, settled, failed, continued.
     Gate,
-    /// What members bring to a gate: offered, needed, read.
+    /// What members bring to a gate: offered, needed, posted, read.
     Market,
-    /// Builders: wagered, committed, answer_valid, answer_refused, equivocated, wager_settled.
+    /// Builders: wagered, committed, answer_valid, answer_refused, infeasible_proven, equivocated, wager_settled.
     Trust,
     /// Lines of settlements: billed.
     Bill,
@@ -55,15 +54,26 @@ impl Topic {
             | Event::Decided { .. }
             | Event::Dispatched { .. }
             | Event::Settled { .. }
-            | Event::Failed { .. } => Self::Gate,
-            Event::Offered { .. } | Event::Needed { .. } | Event::Read { .. } => Self::Market,
+            | Event::Failed { .. }
+            | Event::Continued { .. } => Self::Gate,
+            Event::Offered { .. }
+            | Event::Needed { .. }
+            | Event::Posted { .. }
+            | Event::Read { .. } => Self::Market,
             Event::Wagered { .. }
             | Event::Committed { .. }
             | Event::AnswerValid { .. }
             | Event::AnswerRefused { .. }
+            | Event::InfeasibleProven { .. }
             | Event::Equivocated { .. }
             | Event::WagerSettled { .. } => Self::Trust,
             Event::Billed { .. } => Self::Bill,
+            Event::Sealed { sealed } => match sealed {
+                SealedEvent::CurveTaken { .. } | SealedEvent::Metered { .. } => Self::Market,
+                SealedEvent::ProofFalse { .. } | SealedEvent::HolderFault { .. } => Self::Trust,
+                SealedEvent::Billed { .. } => Self::Bill,
+                _ => Self::Gate,
+            },
         }
     }
 }
@@ -74,12 +84,14 @@ pub const fn subject(event: &Event) -> Option<MemberId> {
     match event {
         Event::Offered { member, .. }
         | Event::Needed { member, .. }
+        | Event::Posted { member, .. }
         | Event::Wagered { member, .. }
         | Event::Read { member, .. }
         | Event::Billed { member, .. } => Some(*member),
         Event::Committed { builder, .. }
         | Event::AnswerValid { builder, .. }
         | Event::AnswerRefused { builder, .. }
+        | Event::InfeasibleProven { builder, .. }
         | Event::Equivocated { builder, .. }
         | Event::WagerSettled { builder, .. } => Some(*builder),
         Event::Opened { .. }
@@ -89,7 +101,9 @@ pub const fn subject(event: &Event) -> Option<MemberId> {
         | Event::Decided { .. }
         | Event::Dispatched { .. }
         | Event::Settled { .. }
-        | Event::Failed { .. } => None,
+        | Event::Failed { .. }
+        | Event::Continued { .. } => None,
+        Event::Sealed { sealed } => sealed.member(),
     }
 }
 
@@ -176,6 +190,20 @@ pub enum EventDetail {
     },
     /// The gate has no plan; the last safe one holds.
     Failed { gate: u64, reason: String, message: String },
+    /// A posting over the gate's horizon was taken, or replaced the member's earlier one.
+    Posted { gate: u64, member: MemberRef, posting: PostingView },
+    /// What the gate's horizon starts from: the highest import of plans before, and powers of ramp-limited generators.
+    Continued { gate: u64, peak_before_w: i64, before_w: BTreeMap<String, i64> },
+    /// A builder proved that there is no dispatch.
+    InfeasibleProven { gate: u64, builder: MemberRef },
+    /// Something on the sealed side of a chain; its public numbers are in `raw`.
+    Sealed {
+        step: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        gate: Option<u64>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        member: Option<MemberRef>,
+    },
 }
 
 impl EventView {
@@ -232,6 +260,20 @@ fn detail(event: &Event, names: &Names) -> EventDetail {
             reason: super::gate::failure_code(*reason).into(),
             message: reason.to_string(),
         },
+        Event::Posted { gate, member, posting } => {
+            To::Posted { gate: gate.0, member: names.show(*member), posting: posting.into() }
+        }
+        Event::Continued { gate, peak_before, before } => To::Continued {
+            gate: gate.0,
+            peak_before_w: peak_before.0,
+            before_w: before
+                .iter()
+                .map(|point| (names.name(point.member), point.power.0))
+                .collect(),
+        },
+        Event::InfeasibleProven { gate, builder } => {
+            To::InfeasibleProven { gate: gate.0, builder: names.show(*builder) }
+        }
         Event::Offered { gate, member, offer } => {
             To::Offered { gate: gate.0, member: names.show(*member), offer: offer.into() }
         }
@@ -271,6 +313,11 @@ fn detail(event: &Event, names: &Names) -> EventDetail {
                 index_ppm: *index_ppm,
             }
         }
+        Event::Sealed { sealed } => To::Sealed {
+            step: sealed.name().into(),
+            gate: sealed.gate().map(|gate| gate.0),
+            member: sealed.member().map(|member| names.show(member)),
+        },
     }
 }
 

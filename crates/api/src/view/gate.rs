@@ -5,7 +5,6 @@ use super::{
     event::micro,
     offer::{NeedView, OfferView},
 };
-use crate::hex;
 use gridaccord_ledger::{
     gate::{Decision, Failure, Gate, Phase, Score, Seat, Verdict},
     records::{Line, Metered, Part},
@@ -105,11 +104,13 @@ pub enum VerdictView {
     },
     /// Refused by a rule of the answer check.
     Refused {
-        /// The rule, `A<n>`.
+        /// The rule, `A<n>`, or `K<n>` of an answer over a horizon.
         rule: String,
     },
     /// The builder signed two different answers.
     Equivocated,
+    /// The builder proved that there is no dispatch.
+    Infeasible,
 }
 
 /// Figures of a valid answer.
@@ -149,8 +150,8 @@ pub struct DecisionView {
 /// Why a gate has no plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct FailureView {
-    /// `no_market`, `no_builders`, `no_valid_answer`, `late`, `infeasible` or
-    /// `price_rise`.
+    /// `no_market`, `no_builders`, `no_valid_answer`, `late`, `infeasible`, `price_rise`
+    /// or `carbon`.
     pub reason: String,
     /// In words.
     pub message: String,
@@ -278,6 +279,7 @@ impl BuilderView {
                 Verdict::Valid { score } => VerdictView::Valid { score: score.into() },
                 Verdict::Refused { rule } => VerdictView::Refused { rule: answer_rule(*rule) },
                 Verdict::Equivocated {} => VerdictView::Equivocated,
+                Verdict::Infeasible {} => VerdictView::Infeasible,
             },
         }
     }
@@ -333,7 +335,10 @@ impl From<&Line> for LineView {
 
 /// A rule of the answer check, as the rule book names it.
 pub(crate) fn answer_rule(rule: u16) -> String {
-    format!("A{rule}")
+    match rule.checked_sub(gridaccord_ledger::HORIZON_RULES) {
+        Some(rule) => format!("K{rule}"),
+        None => format!("A{rule}"),
+    }
 }
 
 pub(crate) const fn failure_code(failure: Failure) -> &'static str {
@@ -344,5 +349,12 @@ pub(crate) const fn failure_code(failure: Failure) -> &'static str {
         Failure::Late => "late",
         Failure::Infeasible => "infeasible",
         Failure::PriceRise => "price_rise",
+        Failure::NoKey => "no_key",
+        Failure::OwnersTooFew => "owners_too_few",
+        Failure::SumDegenerate => "sum_degenerate",
+        Failure::Surplus => "surplus",
+        Failure::ReserveShort => "reserve_short",
+        Failure::Shortage => "shortage",
+        Failure::Carbon => "carbon",
     }
 }

@@ -1,7 +1,6 @@
 //! A member, its account and its owner's trust.
 
 use super::{MemberRef, role_name};
-use crate::hex;
 use gridaccord_ledger::records::{Account, Member, Owner};
 use gridaccord_model::MemberId;
 use serde::{Deserialize, Serialize};

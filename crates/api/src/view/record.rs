@@ -6,7 +6,6 @@ use super::{
     offer::NeedView,
     role_name,
 };
-use crate::hex;
 use gridaccord_ledger::{
     Key, Record,
     gate::{Decision, Gate, Seat},
@@ -43,7 +42,7 @@ pub struct ProofView {
 /// The key that a path names: 64 hex digits, or a kind and its identity.
 #[must_use]
 pub fn parse_key(path: &str, names: &Names) -> Option<Key> {
-    if let Some(bytes) = hex::decode(path) {
+    if let Ok(bytes) = hex::decode(path) {
         return bytes.try_into().ok().map(Key);
     }
     let gate = |text: &str| text.parse().ok().map(GateId);

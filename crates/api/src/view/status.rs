@@ -12,6 +12,8 @@ pub struct StatusView {
     pub label: String,
     /// Name of the member whose node this is.
     pub member: String,
+    /// Whether the node follows without a vote.
+    pub follows: bool,
     /// Height of the last finalised block.
     pub height: u64,
     /// Newest consensus view known.

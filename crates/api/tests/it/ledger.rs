@@ -12,7 +12,9 @@ use gridaccord_ledger::{
     SignedCommand, agenda,
     command::commitment,
     gate::{Gate, Seat},
-    genesis::{Clock, GenesisMember, Group, Market, Thresholds, Trust, Validator},
+    genesis::{
+        CarbonPolicy, Clock, GateKind, GenesisMember, Group, Market, Thresholds, Trust, Validator,
+    },
     memory::MemoryState,
     records::{Member, Part, key},
 };
@@ -49,6 +51,7 @@ pub(crate) fn genesis() -> Genesis {
     let members = (0u16..).zip(CAST).map(|(id, (name, role))| GenesisMember {
         name: Label::new(name).unwrap(),
         role,
+        class: Label::default(),
         owner: OwnerId(id),
         key: private_key(id).public_key(),
         stake: 10_000,
@@ -66,6 +69,7 @@ pub(crate) fn genesis() -> Genesis {
             drift_ms: 500,
         },
         market: Market {
+            kind: GateKind::default(),
             first_start: TimeS(START),
             interval_s: 300,
             period_s: 300,
@@ -92,6 +96,7 @@ pub(crate) fn genesis() -> Genesis {
             beta_false_ppm: 500_000,
         },
         thresholds: Thresholds { gap_ppb: 1_000_000, price_rise_ppm: 0, energy_loss_ppm: 20_000 },
+        carbon: CarbonPolicy::default(),
         validators: Bounded::new(validators).unwrap(),
         members: Bounded::new(members.collect()).unwrap(),
     }
@@ -399,6 +404,7 @@ impl Port for Node {
         let last = inner.blocks.last().unwrap();
         NodeStatus {
             member: "utility".into(),
+            follows: false,
             height: last.block.height,
             view: last.block.view,
             state_root: last.state_root,

@@ -6,7 +6,7 @@ use commonware_cryptography::{Signer as _, ed25519};
 use gridaccord_engine::{Chain, Config, Handle, tcp};
 use gridaccord_ledger::{
     Command, Genesis, Role, SignedCommand,
-    genesis::{Clock, GenesisMember, Market, Thresholds, Trust, Validator},
+    genesis::{CarbonPolicy, Clock, GateKind, GenesisMember, Market, Thresholds, Trust, Validator},
 };
 use gridaccord_model::{
     MemberId, Money, OwnerId, Price, TimeMs, TimeS,
@@ -91,6 +91,7 @@ async fn serve(
         key: nodes[own].clone(),
         listen: address(&spec.ports[own]),
         peers: peers.filter(|(one, _)| *one != own).map(|(_, peer)| peer).collect(),
+        followers: vec![],
         local: true,
     };
     let share = dealing.shares.remove(&public[own]).context("every validator is dealt a share")?;
@@ -183,6 +184,7 @@ fn genesis(spec: &Spec, nodes: &[ed25519::PublicKey]) -> Result<Genesis> {
         Ok(GenesisMember {
             name: Label::new(format!("m{id}")).ok().context("a short name")?,
             role: Role::Auditor,
+            class: Label::default(),
             owner: OwnerId(id),
             key: key(SEED, Purpose::Member, u64::from(id)).public_key(),
             stake: 0,
@@ -201,6 +203,7 @@ fn genesis(spec: &Spec, nodes: &[ed25519::PublicKey]) -> Result<Genesis> {
             drift_ms: 2_000,
         },
         market: Market {
+            kind: GateKind::default(),
             first_start: TimeS(FAR_S),
             interval_s: 300,
             period_s: 300,
@@ -212,6 +215,7 @@ fn genesis(spec: &Spec, nodes: &[ed25519::PublicKey]) -> Result<Genesis> {
         },
         trust: Trust::default(),
         thresholds: Thresholds::default(),
+        carbon: CarbonPolicy::default(),
         validators: Bounded::new(validators.collect()).ok().context(bounded)?,
         members: Bounded::new(members.collect::<Result<_>>()?).ok().context(bounded)?,
     })

@@ -3,8 +3,11 @@
 use super::watch::Watch;
 use comfy_table::{CellAlignment, Table, presets::NOTHING};
 use gridaccord_engine::light::{LightError, Proven};
-use gridaccord_ledger::{Role, records::Line};
-use gridaccord_model::{GateId, Joules, Picos, TimeS};
+use gridaccord_ledger::{Role, genesis::GateKind, records::Line};
+use gridaccord_model::{
+    GateId, Joules, Picos, TimeS,
+    scenario::{Event, EventKind},
+};
 use gridaccord_node::{
     journal::{Balance, GateStage, GateStory},
     port::percentile,
@@ -70,15 +73,20 @@ struct GateReport {
     set_points_w: BTreeMap<String, i64>,
 }
 
-/// How the network answered the loss of a resource.
+/// How the network answered the loss of a resource, an island or a demand-response event.
 #[derive(Debug, Serialize)]
 struct Redispatch {
+    /// Whose resource.
     lost: String,
+    /// What happened to it.
+    what: &'static str,
+    /// Whether it was known before.
+    announced: bool,
     lost_at: String,
     interval: u32,
-    /// From the closure of the first gate that knew of the loss to its approved plan.
+    /// From the closure of the first gate whose plan answers it to its approved plan.
     approved_after_closure_ms: u64,
-    /// From the loss to that approval, in ledger time.
+    /// From the loss to that approval, in ledger time; 0 where it was approved before.
     approved_after_loss_s: u64,
     before_w: BTreeMap<String, i64>,
     after_w: BTreeMap<String, i64>,
@@ -300,14 +308,17 @@ impl Report {
 
     fn print_redispatch(&self) {
         for event in &self.redispatch {
-            println!(
-                "{} was lost at {}; the next gate to close, for interval {}, had a new approved plan {} ms after its closure, {} s of ledger time after the loss",
-                event.lost,
-                event.lost_at,
-                event.interval,
-                event.approved_after_closure_ms,
-                event.approved_after_loss_s,
-            );
+            let Redispatch { lost, what, lost_at, interval, .. } = event;
+            if event.announced {
+                println!(
+                    "{lost}: {what} from {lost_at}, as announced; the plan for interval {interval}:"
+                );
+            } else {
+                println!(
+                    "{lost}: {what} at {lost_at}; the next gate to close, for interval {interval}, had a new approved plan {} ms after its closure, {} s of ledger time after the loss",
+                    event.approved_after_closure_ms, event.approved_after_loss_s,
+                );
+            }
             let resources =
                 event.after_w.iter().filter(|(name, _)| event.resources.contains(*name));
             let moved = resources.filter_map(|(name, after)| {
@@ -335,7 +346,11 @@ fn gate_report(campus: &Campus, gate: GateId, story: &GateStory) -> GateReport {
     GateReport {
         interval: campus.interval(gate),
         start: utc(story.interval.start),
-        kind: "open",
+        kind: match campus.genesis.market.kind {
+            GateKind::Open {} => "open",
+            GateKind::Sealed { .. } => "sealed",
+            GateKind::Horizon { .. } => "horizon",
+        },
         state: story.stage.name(),
         failure: match story.stage {
             GateStage::Failed(reason) => Some(reason.to_string()),
@@ -356,7 +371,7 @@ fn set_points(campus: &Campus, story: &GateStory) -> BTreeMap<String, i64> {
 
 /// For each resource lost during the run: the first gate that closed after the loss.
 fn redispatches(campus: &Campus, watch: &Watch) -> Vec<Redispatch> {
-    let (clock, market) = (campus.genesis.clock, campus.genesis.market);
+    let clock = campus.genesis.clock;
     let gates = &watch.journal.gates;
     let supplies =
         |member: &&Cast| matches!(member.role, Role::Supplier | Role::StorageOwner | Role::Utility);
@@ -367,12 +382,18 @@ fn redispatches(campus: &Campus, watch: &Watch) -> Vec<Redispatch> {
         .events
         .iter()
         .filter_map(|event| {
-            let knows = |gate: &GateId| market.closes(*gate) > event.from;
+            let knows = |gate: &GateId| answers(campus, *gate, event);
             let (gate, after) = gates.iter().find(|(gate, _)| knows(gate))?;
             let (_, before) = gates.range(..*gate).next_back()?;
             let (closed, decided) = (after.closed_at?, after.decided_at?);
             Some(Redispatch {
                 lost: name(campus, event.member),
+                what: match event.kind {
+                    EventKind::Outage => "lost",
+                    EventKind::Island => "open, the campus an island,",
+                    EventKind::DemandResponse { .. } => "demand response",
+                },
+                announced: event.announced,
                 lost_at: utc(event.from),
                 interval: campus.interval(*gate),
                 approved_after_closure_ms: decided.0.saturating_sub(closed.0),
@@ -383,6 +404,16 @@ fn redispatches(campus: &Campus, watch: &Watch) -> Vec<Redispatch> {
             })
         })
         .collect()
+}
+
+/// Whether a gate's plan answers an event: the first one that knows of it, of an announced one the first it is about.
+fn answers(campus: &Campus, gate: GateId, event: &Event) -> bool {
+    let market = campus.genesis.market;
+    if event.announced {
+        event.touches(market.interval(gate))
+    } else {
+        market.closes(gate) > event.from
+    }
 }
 
 fn settlement(campus: &Campus, watch: &Watch) -> Settlement {

@@ -86,7 +86,13 @@ impl Run {
         let starts = self.campus.validators().zip(&addresses).map(|((member, node), address)| {
             let own = node.public_key();
             let peers = seats.iter().filter(|(key, _)| *key != own).cloned().collect();
-            let network = tcp::Tcp { key: node.key.clone(), listen: *address, peers, local: true };
+            let network = tcp::Tcp {
+                key: node.key.clone(),
+                listen: *address,
+                peers,
+                followers: vec![],
+                local: true,
+            };
             let config = Config::new(chain.clone(), own, node.share.clone(), member.name.as_str());
             async move {
                 let (handle, _) =

@@ -1,17 +1,23 @@
 //! Everything a node needs before it touches the network, each thing checked, with what mends it.
 
-use crate::scenarios;
+use crate::{
+    group_file::{self, GROUP_FILE},
+    scenarios,
+};
 use anyhow::{Context as _, Result, bail};
 use commonware_cryptography::{Signer as _, ed25519};
 use gridaccord_api::Config as ApiConfig;
 use gridaccord_custody::{
-    Config, GenesisFile, Home, Marker, Name, Passphrases, Process, Vault, disk,
+    Address, Config, GenesisFile, Home, Marker, Name, Passphrases, Process, Vault,
+    config::{Follow, FollowStart},
+    disk,
     keys::{self, KeyUse},
     limits,
     signing::Permit,
 };
 use gridaccord_engine::{
-    NodeKey, PublicKey,
+    Chain, NodeKey, PublicKey,
+    follow::Start,
     tcp::{self, Safe, Tcp},
 };
 use gridaccord_ledger::Genesis;
@@ -36,14 +42,23 @@ pub(super) struct Prepared {
     /// Validators' names by their nodes' keys.
     pub(super) names: Arc<BTreeMap<PublicKey, Name>>,
     pub(super) home: Home,
-    pub(super) permit: Option<Permit>,
-    pub(super) member_key: ed25519::PrivateKey,
+    pub(super) part: Part,
+    /// Missing where nobody acts for a member.
+    pub(super) member_key: Option<ed25519::PrivateKey>,
     pub(super) scenario: Option<Arc<Scenario>>,
     node_key: NodeKey,
-    vault: Vault,
     listen: SocketAddr,
     peers: Vec<(PublicKey, SocketAddr)>,
+    followers: Vec<(PublicKey, SocketAddr)>,
     open_files: u64,
+}
+
+/// What the node may do.
+pub(super) enum Part {
+    /// It votes, with leave to and with the secrets that this takes.
+    Votes { permit: Permit, vault: Vault },
+    /// It follows the chain of this group.
+    Follows { chain: Box<Chain>, start: Start },
 }
 
 impl Prepared {
@@ -57,15 +72,26 @@ impl Prepared {
         let mut passphrases = Passphrases::new(&Process);
         let mut key = |path: Option<&Path>, usage| keys::find(path, usage, &mut passphrases);
         let node_key = key(config.node_key.as_deref(), KeyUse::Node)?.key;
-        let member_key = key(config.member_key.as_deref(), KeyUse::Member)?.key;
-        check_keys(&file, &genesis, &name, &node_key, &member_key)?;
+        // A follower needs one only to act.
+        let acts = config.follow.is_none() || config.agent.scenario.is_some();
+        let member_key = match acts {
+            true => Some(key(config.member_key.as_deref(), KeyUse::Member)?.key),
+            false => None,
+        };
+        if let Some(member) = &member_key {
+            check_member(&genesis, &name, member)?;
+        }
+        match config.follow {
+            None => check_node(&file, &name, &node_key)?,
+            Some(_) => check_follower(&file, &name, &node_key)?,
+        }
         let scenario = match &config.agent.scenario {
             Some(path) => Some(Arc::new(scenarios::load(Some(path))?)),
             None => None,
         };
-        if let Some(scenario) = &scenario {
+        if let (Some(scenario), Some(key)) = (&scenario, &member_key) {
             // Said now, not once the chain runs.
-            gridaccord_sim::act(&genesis, scenario.clone(), name.as_ref(), member_key.clone(), 0)?;
+            gridaccord_sim::act(&genesis, scenario.clone(), name.as_ref(), key.clone(), 0)?;
         }
 
         let home = Home::open(&config.data_dir)?;
@@ -78,33 +104,29 @@ impl Prepared {
                 config.disk.free_min_mb
             );
         }
-        let marker = match &config.node_key {
-            Some(path) if std::env::var_os(KeyUse::Node.variable()).is_none() => {
-                Marker::beside(path)
-            }
-            _ => Marker::within(home.directory()),
+        let part = match &config.follow {
+            None => votes(&config, &home, &genesis, &node_key)?,
+            Some(follow) => follows(follow, &home, &genesis)?,
         };
-        let voted = tcp::has_voted(home.directory(), name.as_ref());
-        let permit = marker.permit(&genesis.chain_id(), &node_key.public_key(), voted)?;
         // Said now, in words: the network would only fail.
         drop(TcpListener::bind(config.listen).with_context(|| {
             format!("cannot listen for other nodes on {}: check `listen`", config.listen)
         })?);
-        let vault = Vault::open(&home.secrets(), &node_key)?;
         let peers = peers(&file, &config, &node_key)?;
+        let followers = followers(&file, &config)?;
         let names = file.addresses().map(|(name, key, _)| (key.clone(), name.clone()));
         Ok(Self {
             name,
             names: Arc::new(names.collect()),
             genesis,
             home,
-            permit: Some(permit),
+            part,
             member_key,
             scenario,
             node_key,
-            vault,
             listen: config.listen,
             peers,
+            followers,
             open_files,
             config,
         })
@@ -112,11 +134,13 @@ impl Prepared {
 
     pub(super) fn network(&self) -> Tcp {
         let local = self.peers.iter().all(|(_, address)| tcp::is_private(address));
-        Tcp { key: self.node_key.clone(), listen: self.listen, peers: self.peers.clone(), local }
-    }
-
-    pub(super) fn safe(&self) -> Arc<dyn Safe> {
-        Arc::new(VaultSafe(self.vault.clone()))
+        Tcp {
+            key: self.node_key.clone(),
+            listen: self.listen,
+            peers: self.peers.clone(),
+            followers: self.followers.clone(),
+            local,
+        }
     }
 
     /// As many clients as the process may have files open for.
@@ -128,13 +152,43 @@ impl Prepared {
     }
 }
 
-fn check_keys(
-    file: &GenesisFile,
-    genesis: &Genesis,
-    name: &Name,
-    node: &NodeKey,
-    member: &ed25519::PrivateKey,
-) -> Result<()> {
+/// Leave to vote, and the secrets for it.
+fn votes(config: &Config, home: &Home, genesis: &Genesis, node_key: &NodeKey) -> Result<Part> {
+    let marker = match &config.node_key {
+        Some(path) if std::env::var_os(KeyUse::Node.variable()).is_none() => Marker::beside(path),
+        _ => Marker::within(home.directory()),
+    };
+    let voted = tcp::has_voted(home.directory(), config.name.as_ref());
+    let permit = marker.permit(&genesis.chain_id(), &node_key.public_key(), voted)?;
+    Ok(Part::Votes { permit, vault: Vault::open(&home.secrets(), node_key)? })
+}
+
+/// The group to follow: the one that was followed before, if there is one.
+fn follows(follow: &Follow, home: &Home, genesis: &Genesis) -> Result<Part> {
+    let given = group_file::read(&follow.group)
+        .context("a follower needs the public key of the validators' group, as each of them has it in data/group.pub")?;
+    let shown = follow.group.display();
+    if given.chain != genesis.chain_id() {
+        bail!(
+            "{shown} is for another chain than the genesis file: take both from one who runs a validator"
+        );
+    }
+    let kept = home.directory().join(GROUP_FILE);
+    if kept.exists() && group_file::read(&kept)?.group != given.group {
+        bail!(
+            "{shown} is not the group that {} was started with: use that, or another data_dir",
+            kept.display()
+        );
+    }
+    let chain = Chain::new(genesis.clone(), given.group).with_context(|| format!("in {shown}"))?;
+    let start = match follow.start {
+        FollowStart::Recent => Start::Recent,
+        FollowStart::Genesis => Start::Genesis,
+    };
+    Ok(Part::Follows { chain: Box::new(chain), start })
+}
+
+fn check_member(genesis: &Genesis, name: &Name, member: &ed25519::PrivateKey) -> Result<()> {
     let Some(admitted) =
         genesis.members.iter().find(|admitted| admitted.name.to_string() == name.as_ref())
     else {
@@ -143,13 +197,54 @@ fn check_keys(
     if admitted.key != member.public_key() {
         bail!("the member key is not the one that genesis gives {name}: check `member_key`");
     }
+    Ok(())
+}
+
+fn check_node(file: &GenesisFile, name: &Name, node: &NodeKey) -> Result<()> {
     match file.addresses().find(|(validator, _, _)| *validator == name) {
-        None => bail!("{name} runs no validator in this genesis"),
+        None => bail!(
+            "{name} runs no validator in this genesis: a section [follow] in the configuration has it follow without a vote"
+        ),
         Some((_, key, _)) if *key != node.public_key() => {
             bail!("the node key is not the one that genesis gives {name}: check `node_key`")
         }
         Some(_) => Ok(()),
     }
+}
+
+/// A validator may follow under its own name and key; nobody else under either.
+fn check_follower(file: &GenesisFile, name: &Name, node: &NodeKey) -> Result<()> {
+    let own = node.public_key();
+    match file.addresses().find(|(validator, key, _)| *validator == name || **key == own) {
+        Some((validator, key, _)) if validator != name || *key != own => bail!(
+            "in this genesis {validator} runs a validator with another name or node key than this follower's: correct `name` or `node_key`"
+        ),
+        _ => Ok(()),
+    }
+}
+
+/// Who may follow through this node, and from where.
+fn followers(file: &GenesisFile, config: &Config) -> Result<Vec<(PublicKey, SocketAddr)>> {
+    let mut followers: Vec<(PublicKey, SocketAddr)> = Vec::new();
+    for (name, follower) in &config.followers {
+        if file.addresses().any(|(_, key, _)| *key == follower.key) {
+            bail!(
+                "[followers] names {name}, whose key is a validator's: it may follow without being listed"
+            );
+        }
+        if followers.iter().any(|(key, _)| *key == follower.key) {
+            bail!("[followers] lists the key of {name} twice");
+        }
+        followers.push((follower.key.clone(), resolve(name, &follower.address, "[followers]")?));
+    }
+    Ok(followers)
+}
+
+fn resolve(name: &Name, address: &Address, section: &str) -> Result<SocketAddr> {
+    let found = address.parts().to_socket_addrs().map(|mut found| found.next());
+    found.ok().flatten().with_context(|| {
+        format!("the address of {name}, {address}, cannot be resolved: set it under {section}")
+    })
 }
 
 /// The other validators' addresses, those of the configuration before those of genesis.
@@ -169,17 +264,13 @@ fn peers(
             continue;
         }
         let address = config.peers.get(name).unwrap_or(address);
-        let resolved = address.parts().to_socket_addrs().map(|mut found| found.next());
-        let resolved = resolved.ok().flatten().with_context(|| {
-            format!("the address of {name}, {address}, cannot be resolved: set it under [peers]")
-        })?;
-        peers.push((key.clone(), resolved));
+        peers.push((key.clone(), resolve(name, address, "[peers]")?));
     }
     Ok(peers)
 }
 
 /// The engine's place for secrets.
-struct VaultSafe(Vault);
+pub(super) struct VaultSafe(pub(super) Vault);
 
 impl Safe for VaultSafe {
     fn put(&self, name: &str, secret: &[u8]) -> io::Result<()> {

@@ -187,6 +187,26 @@ fn solving_and_checking_agree() {
 }
 
 #[test]
+fn a_market_of_horizons_is_solved_and_checked_whole() {
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().to_str().unwrap();
+    let solved = gridaccord(&["solve", DECENTRALIZED, "--out", out]);
+    assert!(solved.status.success(), "{}", text(&solved.stderr));
+    assert!(text(&solved.stdout).contains("| battery"), "{}", text(&solved.stdout));
+    for name in ["dispatch.csv", "prices.csv", "summary.json", "report.html"] {
+        assert!(directory.path().join(name).is_file(), "{name}");
+    }
+    let certificate = directory.path().join("certificate.json");
+    let certificate = certificate.to_str().unwrap();
+    let checked = gridaccord(&["check", DECENTRALIZED, certificate]);
+    assert!(checked.status.success(), "{}{}", text(&checked.stdout), text(&checked.stderr));
+    assert!(text(&checked.stdout).starts_with("verified: a horizon of 288 intervals, cost "));
+    let explained = gridaccord(&["explain", DECENTRALIZED, "--interval", "152"]);
+    assert!(explained.status.success(), "{}", text(&explained.stderr));
+    assert_refuses(&["solve", DECENTRALIZED, "--interval", "0"], "a horizon is solved whole");
+}
+
+#[test]
 fn a_pypsa_folder_goes_all_the_way() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../study/tests/fixtures/campus-day");
     let directory = tempfile::tempdir().unwrap();

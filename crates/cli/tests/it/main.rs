@@ -3,6 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
 
 mod commands;
+mod followers;
+mod hostile;
+mod nodes;
 mod processes;
 mod run;
 mod strangers;

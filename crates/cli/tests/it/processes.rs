@@ -1,12 +1,12 @@
 //! Validators as processes: they found a chain like strangers, die at any moment, and lose nothing that was final.
 
-use crate::run::{alone, assert_refuses, gridaccord, text};
-use serde_json::Value;
+use crate::{
+    nodes::{Nodes, PATIENCE},
+    run::{alone, assert_refuses, gridaccord, text},
+};
 use std::{
     fs,
-    io::{Read as _, Write as _},
-    net::{TcpListener, TcpStream},
-    path::PathBuf,
+    net::TcpListener,
     process::{Child, Command, Stdio},
     thread,
     time::{Duration, Instant},
@@ -16,13 +16,19 @@ use tempfile::TempDir;
 const SCENARIO: &str =
     concat!(env!("CARGO_MANIFEST_DIR"), "/../../scenarios/decentralized-dispatch.toml");
 const NAMES: [&str; 7] = ["g1", "g2", "g3", "g4", "campus", "utility", "auditor"];
-/// The longest that anything that must happen may take on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(90);
-
 /// A demo with a process per validator, until it is dropped.
 struct Network {
     demo: Child,
-    directory: TempDir,
+    nodes: Nodes,
+    _directory: TempDir,
+}
+
+impl std::ops::Deref for Network {
+    type Target = Nodes;
+
+    fn deref(&self) -> &Nodes {
+        &self.nodes
+    }
 }
 
 impl Network {
@@ -37,85 +43,8 @@ impl Network {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        Self { demo, directory }
-    }
-
-    fn data(&self, name: &str) -> PathBuf {
-        self.directory.path().join(name).join("data")
-    }
-
-    fn config(&self, name: &str) -> Option<toml::Table> {
-        let config = fs::read_to_string(self.directory.path().join(name).join("node.toml")).ok()?;
-        config.parse().ok()
-    }
-
-    /// Address of a node's interface, from its configuration.
-    fn api(&self, name: &str) -> Option<String> {
-        Some(self.config(name)?["api"]["listen"].as_str()?.to_owned())
-    }
-
-    /// Address a node listens on for others.
-    fn p2p(&self, name: &str) -> Option<String> {
-        Some(self.config(name)?["listen"].as_str()?.to_owned())
-    }
-
-    /// What a node answers; `None` while it is down.
-    fn get(&self, name: &str, path: &str) -> Option<Value> {
-        let mut stream = TcpStream::connect(self.api(name)?).ok()?;
-        stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").ok()?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).ok()?;
-        let (head, body) = answer.split_once("\r\n\r\n")?;
-        if !head.starts_with("HTTP/1.1 200") {
-            return None;
-        }
-        let body = &body[body.find('{')?..=body.rfind('}')?];
-        serde_json::from_str(body).ok()
-    }
-
-    fn height(&self, name: &str) -> Option<u64> {
-        self.get(name, "/v1/status")?["height"].as_u64()
-    }
-
-    fn digest(&self, name: &str, height: u64) -> Option<String> {
-        Some(self.get(name, &format!("/v1/blocks/{height}"))?["digest"].as_str()?.to_owned())
-    }
-
-    /// The highest block that any node says is final.
-    fn newest(&self) -> Option<(u64, String)> {
-        let heights = NAMES.iter().filter_map(|name| Some((self.height(name)?, *name)));
-        let (height, name) = heights.max()?;
-        Some((height, self.digest(name, height)?))
-    }
-
-    fn kill(&self, name: &str) {
-        let pid = fs::read_to_string(self.data(name).join("lock")).unwrap();
-        // It may be between two lives.
-        let _ = Command::new("kill").args(["-9", pid.trim()]).stderr(Stdio::null()).status();
-    }
-
-    #[track_caller]
-    fn until<T>(&self, what: &str, look: impl Fn() -> Option<T>) -> T {
-        let started = Instant::now();
-        while started.elapsed() < PATIENCE {
-            if let Some(found) = look() {
-                return found;
-            }
-            thread::sleep(Duration::from_millis(100));
-        }
-        let logs = NAMES.map(|name| {
-            let log = fs::read_to_string(self.directory.path().join(name).join("log"));
-            let log = log.unwrap_or_default();
-            format!("{name}: {}", &log[log.len().saturating_sub(300)..])
-        });
-        panic!("{what}: not within {PATIENCE:?}\n{}", logs.join("\n"));
-    }
-
-    fn until_height(&self, name: &str, height: u64) {
-        self.until(&format!("{name} reaches height {height}"), || {
-            self.height(name).filter(|found| *found >= height)
-        });
+        let nodes = Nodes::new(directory.path(), &NAMES);
+        Self { demo, nodes, _directory: directory }
     }
 
     /// Ends the demo and, with it, every process it started.
@@ -199,8 +128,8 @@ fn all_die_twenty_times_and_nothing_final_is_lost() {
     }
 
     // A key that has voted does not vote again without its votes.
-    let config = network.directory.path().join("g1/node.toml");
+    let config = network.directory("g1").join("node.toml");
     network.end();
-    fs::rename(network.data("g1"), network.directory.path().join("g1/gone")).unwrap();
+    fs::rename(network.data("g1"), network.directory("g1").join("gone")).unwrap();
     assert_refuses(&["run", "--config", config.to_str().unwrap()], "its consensus store is gone");
 }

@@ -35,6 +35,7 @@ const PURE: [(&str, &[&str]); 4] = [
             "commonware-parallel",
             "gridaccord-dispatch",
             "gridaccord-model",
+            "gridaccord-sealed",
             "rand_chacha",
             "rand_core",
             "thiserror",

@@ -1,6 +1,7 @@
 //! `node.toml` as text, each key with a line that says what it is.
 
 use super::Config;
+use crate::hex;
 use core::fmt::Write as _;
 use std::path::Path;
 
@@ -46,6 +47,18 @@ fn sections(config: &Config, directory: &Path) -> Vec<String> {
         // A name such as `1-a` or `7` is a bare key too.
         lines.push(format!("{name} = {}", quoted(address.as_ref())));
     }
+    lines.extend(match &config.follow {
+        Some(follow) => vec![
+            String::new(),
+            "# This node follows: it has all state and no vote.".into(),
+            "[follow]".into(),
+            "# The public key of the validators' group: data/group.pub of any of them.".into(),
+            format!("group = {}", path_text(&follow.group, directory)),
+            "# It begins at a recent block, whose state it copies; \"genesis\" executes and keeps every block.".into(),
+            format!("start = {}", quoted(follow.start.name())),
+        ],
+        None => voting(config),
+    });
     lines.extend([
         String::new(),
         "[api]".into(),
@@ -64,6 +77,27 @@ fn sections(config: &Config, directory: &Path) -> Vec<String> {
         "[disk]".into(),
         "# It stops in good order when less than this is free, MB.".into(),
         format!("free_min_mb = {}", config.disk.free_min_mb),
+    ]);
+    lines
+}
+
+/// What only validators have.
+fn voting(config: &Config) -> Vec<String> {
+    let mut lines = vec![
+        String::new(),
+        "# Who may follow through this node without a vote: NAME = { key_hex = \"...\", address = \"host:port\" }.".into(),
+        "[followers]".into(),
+    ];
+    for (name, follower) in &config.followers {
+        let (key, address) = (hex::of(&follower.key), quoted(follower.address.as_ref()));
+        lines.push(format!("{name} = {{ key_hex = \"{key}\", address = {address} }}"));
+    }
+    lines.extend([
+        String::new(),
+        "[founding]".into(),
+        "# Whether to refuse a group key for which shares of absent validators were made public."
+            .into(),
+        format!("refuse_revealed = {}", config.founding.refuse_revealed),
     ]);
     lines
 }

@@ -1,11 +1,11 @@
 //! In which fields two genesis documents differ: what an operator needs to hear when its node is turned away.
 
-use super::role_name;
+use super::{boundary_name, horizon_intervals, role_name, sealed_text::SealedText};
 use crate::hex;
 use core::fmt;
 use gridaccord_ledger::{
     Genesis,
-    genesis::{Clock, GenesisMember, Market, Thresholds, Trust},
+    genesis::{CarbonPolicy, Clock, GateKind, GenesisMember, Market, Thresholds, Trust},
 };
 use gridaccord_model::{TimeS, scenario::utc};
 use std::collections::{BTreeMap, BTreeSet};
@@ -49,20 +49,21 @@ pub fn differences(ours: &Genesis, theirs: &Genesis) -> Vec<Difference> {
 /// Every field with its value, each field once. A member's number is a field too, so order counts.
 fn fields(genesis: &Genesis) -> Vec<(String, String)> {
     let mut fields = vec![("label".to_owned(), format!("{:?}", genesis.label.to_string()))];
-    let mut section = |name: &str, entries: Vec<(&str, String)>| {
-        fields.extend(entries.into_iter().map(|(field, value)| (format!("{name}.{field}"), value)));
-    };
-    section("clock", clock(&genesis.clock));
-    section("market", market(&genesis.market));
-    section("trust", trust(&genesis.trust));
-    section("thresholds", thresholds(&genesis.thresholds));
+    add(&mut fields, "clock", clock(&genesis.clock));
+    add(&mut fields, "market", market(&genesis.market));
+    if let GateKind::Sealed { terms } = &genesis.market.kind {
+        add(&mut fields, "market.sealed", SealedText::fields(terms));
+    }
+    add(&mut fields, "trust", trust(&genesis.trust));
+    add(&mut fields, "thresholds", thresholds(&genesis.thresholds));
+    fields.extend(carbon(&genesis.carbon));
     let mut names = BTreeSet::new();
     for (number, one) in genesis.members.iter().enumerate() {
         let mut name = one.name.to_string();
         if !names.insert(name.clone()) {
             name = format!("{name}#{number}");
         }
-        section(&format!("member.{name}"), member(number, one));
+        add(&mut fields, &format!("member.{name}"), member(number, one));
     }
     for (number, one) in genesis.validators.iter().enumerate() {
         let name =
@@ -71,9 +72,14 @@ fn fields(genesis: &Genesis) -> Vec<(String, String)> {
             ("member", name.unwrap_or_else(|| format!("number {}", one.member))),
             ("node_key_hex", hex::of(&one.key)),
         ];
-        section(&format!("validator.{number}"), entries);
+        add(&mut fields, &format!("validator.{number}"), entries);
     }
     fields
+}
+
+/// Adds the fields of a section under its name.
+fn add(fields: &mut Vec<(String, String)>, section: &str, entries: Vec<(&str, String)>) {
+    fields.extend(entries.into_iter().map(|(field, value)| (format!("{section}.{field}"), value)));
 }
 
 fn clock(clock: &Clock) -> Vec<(&'static str, String)> {
@@ -88,6 +94,7 @@ fn clock(clock: &Clock) -> Vec<(&'static str, String)> {
 
 fn market(market: &Market) -> Vec<(&'static str, String)> {
     let Market {
+        kind,
         first_start,
         interval_s,
         period_s,
@@ -98,6 +105,10 @@ fn market(market: &Market) -> Vec<(&'static str, String)> {
         price_cap,
     } = *market;
     vec![
+        (
+            "horizon_intervals",
+            horizon_intervals(kind).map_or("none".to_owned(), |it| it.to_string()),
+        ),
         ("first_start_s", time(first_start)),
         ("interval_s", interval_s.to_string()),
         ("period_s", period_s.to_string()),
@@ -153,11 +164,46 @@ fn thresholds(thresholds: &Thresholds) -> Vec<(&'static str, String)> {
     ]
 }
 
+/// Each field of a carbon policy, each factor a field of its own.
+fn carbon(policy: &CarbonPolicy) -> Vec<(String, String)> {
+    let CarbonPolicy {
+        version,
+        factors,
+        forbidden,
+        wider,
+        operating_max_mg_per_kwh,
+        wider_max_mg_per_kwh,
+        momentary_ppm,
+    } = policy;
+    let cap = |cap: &Option<u32>| cap.map_or("none".to_owned(), |cap| cap.to_string());
+    let forbidden: Vec<String> = forbidden.iter().map(ToString::to_string).collect();
+    let mut fields = vec![
+        ("carbon.version".to_owned(), format!("{:?}", version.to_string())),
+        ("carbon.forbidden".to_owned(), forbidden.join(", ")),
+        ("carbon.boundary".to_owned(), boundary_name(*wider).to_owned()),
+        ("carbon.operating_max_mg_per_kwh".to_owned(), cap(operating_max_mg_per_kwh)),
+        ("carbon.wider_max_mg_per_kwh".to_owned(), cap(wider_max_mg_per_kwh)),
+        ("carbon.momentary_ppm".to_owned(), momentary_ppm.to_string()),
+    ];
+    for factor in factors {
+        let shown = format!(
+            "operating {}, embodied {}, travel {} mg/kWh ({})",
+            factor.operating_mg_per_kwh,
+            factor.embodied_mg_per_kwh,
+            factor.travel_mg_per_kwh,
+            &*factor.source
+        );
+        fields.push((format!("carbon.factor.{}", &*factor.class), shown));
+    }
+    fields
+}
+
 fn member(number: usize, member: &GenesisMember) -> Vec<(&'static str, String)> {
-    let GenesisMember { name: _, role, owner, key, stake, deposit } = member;
+    let GenesisMember { name: _, role, class, owner, key, stake, deposit } = member;
     vec![
         ("number", number.to_string()),
         ("role", role_name(*role).to_owned()),
+        ("class", format!("{:?}", class.to_string())),
         ("owner", owner.0.to_string()),
         ("key_hex", hex::of(key)),
         ("stake_tokens", stake.to_string()),

@@ -2,13 +2,16 @@
 //! they mean in UTC beside them.
 
 use super::{Admitted, Expected, FileValidator, GenesisFile};
+use super::{carbon_text::CarbonText, sealed_text::SealedText};
 use crate::{Address, Name, hex};
 use commonware_cryptography::ed25519;
 use gridaccord_ledger::{
     Role,
-    genesis::{Clock, Market, Thresholds, Trust},
+    genesis::{CLASS_NAME_MAX, Clock, GateKind, Market, Thresholds, Trust},
 };
-use gridaccord_model::{Money, OwnerId, Price, TimeMs, TimeS, codec::Label, scenario::utc};
+use gridaccord_model::{
+    Money, OwnerId, Price, TimeMs, TimeS, carbon::WiderBoundary, codec::Label, scenario::utc,
+};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -30,6 +33,8 @@ struct FileText {
     market: MarketText,
     trust: TrustText,
     thresholds: ThresholdsText,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    carbon: Option<CarbonText>,
     #[serde(default)]
     member: Vec<MemberText>,
     #[serde(default)]
@@ -52,6 +57,8 @@ struct ClockText {
 #[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct MarketText {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    horizon_intervals: Option<u16>,
     first_start_s: u64,
     interval_s: u32,
     period_s: u32,
@@ -60,6 +67,8 @@ struct MarketText {
     close_lead_s: u32,
     meter_lag_s: u32,
     price_cap_micro_per_kwh: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sealed: Option<SealedText>,
 }
 
 #[derive(Deserialize, Serialize)]
@@ -94,6 +103,8 @@ struct ThresholdsText {
 struct MemberText {
     name: Name,
     role: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    class: String,
     owner: u16,
     key_hex: String,
     stake_tokens: u64,
@@ -114,6 +125,8 @@ struct ValidatorText {
 struct ExpectedText {
     name: Name,
     role: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    class: String,
     owner: u16,
     validator: bool,
     stake_tokens: u64,
@@ -156,6 +169,22 @@ pub fn role_named(name: &str) -> Result<Role, String> {
     })
 }
 
+/// Wider boundaries and the words that scenarios have for them.
+const BOUNDARIES: [(WiderBoundary, &str); 2] =
+    [(WiderBoundary::Embodied, "embodied"), (WiderBoundary::Travel, "travel")];
+
+/// The word for a boundary.
+pub(super) fn boundary_name(boundary: WiderBoundary) -> &'static str {
+    BOUNDARIES.iter().find(|(one, _)| *one == boundary).map_or("", |(_, name)| name)
+}
+
+pub(super) fn boundary_named(name: &str) -> Result<WiderBoundary, String> {
+    let found = BOUNDARIES.iter().find(|(_, one)| *one == name);
+    found
+        .map(|(boundary, _)| *boundary)
+        .ok_or_else(|| format!("carbon.boundary `{name}` is none: embodied or travel"))
+}
+
 impl GenesisFile {
     /// The file's text.
     #[must_use]
@@ -193,6 +222,7 @@ impl GenesisFile {
             market: MarketText::of(&self.market),
             trust: TrustText::of(&self.trust),
             thresholds: ThresholdsText::of(&self.thresholds),
+            carbon: CarbonText::of(&self.carbon),
             member: self.members.iter().map(MemberText::of).collect(),
             validator: self.validators.iter().map(ValidatorText::of).collect(),
             expected: self.expected.iter().map(ExpectedText::of).collect(),
@@ -219,9 +249,10 @@ impl GenesisFile {
         Ok(Self {
             label: Label::new(text.label).map_err(|_| "label has more than 64 bytes")?,
             clock: text.clock.read(),
-            market: text.market.read(),
+            market: text.market.read()?,
             trust: text.trust.read(),
             thresholds: text.thresholds.read(),
+            carbon: text.carbon.map(CarbonText::read).transpose()?.unwrap_or_default(),
             members: text.member.into_iter().map(MemberText::read).collect::<Result<_, _>>()?,
             validators: text
                 .validator
@@ -236,6 +267,18 @@ impl GenesisFile {
             signatures,
         })
     }
+}
+
+/// The horizon of a chain's gates; `None` where each interval stands on its own.
+pub(super) const fn horizon_intervals(kind: GateKind) -> Option<u16> {
+    match kind {
+        GateKind::Open {} | GateKind::Sealed { .. } => None,
+        GateKind::Horizon { intervals } => Some(intervals),
+    }
+}
+
+fn class_of(name: &Name, class: String) -> Result<Label<CLASS_NAME_MAX>, String> {
+    Label::new(class).map_err(|_| format!("class of {name} has more than {CLASS_NAME_MAX} bytes"))
 }
 
 /// What the time on a line means to people.
@@ -272,6 +315,7 @@ impl ClockText {
 impl MarketText {
     const fn of(market: &Market) -> Self {
         Self {
+            horizon_intervals: horizon_intervals(market.kind),
             first_start_s: market.first_start.0,
             interval_s: market.interval_s,
             period_s: market.period_s,
@@ -280,11 +324,23 @@ impl MarketText {
             close_lead_s: market.close_lead_s,
             meter_lag_s: market.meter_lag_s,
             price_cap_micro_per_kwh: market.price_cap.0,
+            sealed: match market.kind {
+                GateKind::Sealed { ref terms } => Some(SealedText::of(terms)),
+                _ => None,
+            },
         }
     }
 
-    const fn read(self) -> Market {
-        Market {
+    fn read(self) -> Result<Market, String> {
+        Ok(Market {
+            kind: match (self.horizon_intervals, self.sealed) {
+                (Some(_), Some(_)) => {
+                    return Err("market is sealed or over a horizon, not both".into());
+                }
+                (None, Some(sealed)) => GateKind::Sealed { terms: sealed.read() },
+                (Some(intervals), None) => GateKind::Horizon { intervals },
+                (None, None) => GateKind::Open {},
+            },
             first_start: TimeS(self.first_start_s),
             interval_s: self.interval_s,
             period_s: self.period_s,
@@ -293,7 +349,7 @@ impl MarketText {
             close_lead_s: self.close_lead_s,
             meter_lag_s: self.meter_lag_s,
             price_cap: Price(self.price_cap_micro_per_kwh),
-        }
+        })
     }
 }
 
@@ -354,6 +410,7 @@ impl MemberText {
         Self {
             name: member.name.clone(),
             role: role_name(member.role).into(),
+            class: member.class.to_string(),
             owner: member.owner.0,
             key_hex: hex::of(&member.key),
             stake_tokens: member.stake,
@@ -364,6 +421,7 @@ impl MemberText {
     fn read(self) -> Result<Admitted, String> {
         Ok(Admitted {
             role: role_named(&self.role)?,
+            class: class_of(&self.name, self.class)?,
             owner: OwnerId(self.owner),
             key: hex::to(&self.key_hex).ok_or_else(|| digits(&self.name, "key_hex", 64))?,
             stake: self.stake_tokens,
@@ -394,6 +452,7 @@ impl ExpectedText {
         Self {
             name: expected.name.clone(),
             role: role_name(expected.role).into(),
+            class: expected.class.to_string(),
             owner: expected.owner.0,
             validator: expected.validator,
             stake_tokens: expected.stake,
@@ -404,6 +463,7 @@ impl ExpectedText {
     fn read(self) -> Result<Expected, String> {
         Ok(Expected {
             role: role_named(&self.role)?,
+            class: class_of(&self.name, self.class)?,
             owner: OwnerId(self.owner),
             validator: self.validator,
             stake: self.stake_tokens,

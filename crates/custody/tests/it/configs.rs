@@ -1,7 +1,11 @@
 //! `node.toml`: defaults, paths, round trips of the template, and messages that show the place.
 
 use super::common::{address, name};
-use gridaccord_custody::{Config, config};
+use commonware_cryptography::{Signer as _, ed25519};
+use gridaccord_custody::{
+    Config,
+    config::{self, Follow, FollowStart, Follower},
+};
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -41,6 +45,9 @@ fn the_template_says_what_it_was_given() {
     config.api.listen = "[::1]:1".parse().unwrap();
     config.disk.free_min_mb = 1;
     config.member_key = None;
+    config.founding.refuse_revealed = true;
+    let key = ed25519::PrivateKey::from_seed(1).public_key();
+    config.followers.insert(name("auditor"), Follower { key, address: address("h:2") });
     let text = config.text(here);
     assert_eq!(Config::parse(&text, here).unwrap(), config);
     assert!(
@@ -49,6 +56,26 @@ fn the_template_says_what_it_was_given() {
     );
     let commented = text.lines().filter(|line| line.starts_with('#')).count();
     assert!(commented > 11, "every key has its comment");
+    config.followers.clear();
+    config.founding = config::Founding::default();
+    let group = PathBuf::from("/srv/node/group.pub");
+    config.follow = Some(Follow { group, start: FollowStart::Genesis });
+    let text = config.text(here);
+    assert!(text.contains("group = \"group.pub\"") && !text.contains("[followers]"), "{text}");
+    assert_eq!(Config::parse(&text, here).unwrap(), config);
+    let least = format!("{LEAST}[follow]\n");
+    let follow = Config::parse(&least, here).unwrap().follow.unwrap();
+    assert_eq!((follow.group, follow.start), (here.join("group.pub"), FollowStart::Recent));
+}
+
+fn too_many_followers() -> String {
+    let mut text = format!("{LEAST}[followers]\n");
+    for number in 10..27 {
+        let key = ed25519::PrivateKey::from_seed(number).public_key();
+        let key = gridaccord_custody::hex::encode(key.as_ref());
+        text.push_str(&format!("f{number} = {{ key_hex = \"{key}\", address = \"h:1\" }}\n"));
+    }
+    text
 }
 
 #[test]
@@ -83,6 +110,20 @@ fn mistakes_are_shown_in_their_place() {
             vec!["unknown field `free_min`, expected `free_min_mb`"],
         ),
         (format!("{LEAST}[api]\nport = 1\n"), vec!["unknown field `port`"]),
+        (
+            format!("{LEAST}[follow]\nstart = \"now\"\n"),
+            vec!["line 6", "unknown variant `now`, expected `recent` or `genesis`"],
+        ),
+        (
+            format!("{LEAST}[followers]\na = {{ key_hex = \"ab\", address = \"h:1\" }}\n"),
+            vec!["line 6", "a key has 64 hexadecimal digits"],
+        ),
+        (format!("{LEAST}[followers]\na = {{ address = \"h:1\" }}\n"), vec!["`key_hex`"]),
+        (too_many_followers(), vec!["17 followers, a validator has at most 16"]),
+        (
+            too_many_followers().lines().take(6).chain(["[follow]"]).collect::<Vec<_>>().join("\n"),
+            vec!["[follow] and [followers] exclude each other"],
+        ),
         (format!("{LEAST}[agent]\nseed = \"x\"\n"), vec!["line 6", "invalid type: string"]),
         (format!("{LEAST}name = \"x\"\n"), vec!["line 5", "duplicate key"]),
     ] {

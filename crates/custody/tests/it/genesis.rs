@@ -8,11 +8,13 @@ use gridaccord_custody::{
 };
 use gridaccord_ledger::{
     Genesis, Role,
-    genesis::{Clock, GenesisMember, Market, Thresholds, Trust, Validator},
+    genesis::{CarbonPolicy, Clock, GateKind, GenesisMember, Market, Thresholds, Trust, Validator},
 };
 use gridaccord_model::{
-    Money, OwnerId, Price, TimeMs, TimeS,
+    MemberId, Money, OwnerId, Price, TimeMs, TimeS,
+    carbon::{EmissionFactor, WiderBoundary},
     codec::{Bounded, Label},
+    terms::SealedTerms,
 };
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -112,7 +114,13 @@ fn every_validator_signs_what_starts() {
 }
 
 fn terms(role: Role) -> Terms {
-    Terms { role: Some(role), owner: Some(OwnerId(9)), stake: Some(1), deposit: Some(Money(1)) }
+    Terms {
+        role: Some(role),
+        class: None,
+        owner: Some(OwnerId(9)),
+        stake: Some(1),
+        deposit: Some(Money(1)),
+    }
 }
 
 #[test]
@@ -125,16 +133,16 @@ fn admission_keeps_names_keys_and_addresses_apart() {
         gridaccord_custody::Card::sign(name("x"), &key(50), Some((&key(number), address(reached))))
     };
     for (card, terms, expected) in [
-        (card("g1", 50, true), full, "the name of g1 is in the document already".to_owned()),
-        (card("x", 1, true), full, twice("member key")),
-        (node(101, "10.0.0.50:1"), full, twice("node key")),
-        (node(150, "10.0.0.1:7600"), full, twice("address")),
-        (card("x", 50, false), Terms { role: None, ..full }, "the file expects nobody called x: say on which terms it is admitted with --role".into()),
-        (card("x", 50, false), Terms { owner: None, ..full }, "the file expects nobody called x: say on which terms it is admitted with --owner".into()),
-        (card("x", 50, false), Terms { stake: None, ..full }, "the file expects nobody called x: say on which terms it is admitted with --stake".into()),
-        (card("x", 50, false), Terms { deposit: None, ..full }, "the file expects nobody called x: say on which terms it is admitted with --deposit".into()),
-        (card("x", 50, false), Terms { stake: Some(1 << 54), ..full }, "members: the stake of \"x\" is above 9007199254740992 tokens".into()),
-        (card("x", 50, false), Terms { deposit: Some(Money(-1)), ..full }, "members: the deposit of \"x\" is negative or above 9007199254740992 µ".into()),
+        (card("g1", 50, true), full.clone(), "the name of g1 is in the document already".to_owned()),
+        (card("x", 1, true), full.clone(), twice("member key")),
+        (node(101, "10.0.0.50:1"), full.clone(), twice("node key")),
+        (node(150, "10.0.0.1:7600"), full.clone(), twice("address")),
+        (card("x", 50, false), Terms { role: None, ..full.clone() }, "the file expects nobody called x: say on which terms it is admitted with --role".into()),
+        (card("x", 50, false), Terms { owner: None, ..full.clone() }, "the file expects nobody called x: say on which terms it is admitted with --owner".into()),
+        (card("x", 50, false), Terms { stake: None, ..full.clone() }, "the file expects nobody called x: say on which terms it is admitted with --stake".into()),
+        (card("x", 50, false), Terms { deposit: None, ..full.clone() }, "the file expects nobody called x: say on which terms it is admitted with --deposit".into()),
+        (card("x", 50, false), Terms { stake: Some(1 << 54), ..full.clone() }, "members: the stake of \"x\" is above 9007199254740992 tokens".into()),
+        (card("x", 50, false), Terms { deposit: Some(Money(-1)), ..full.clone() }, "members: the deposit of \"x\" is negative or above 9007199254740992 µ".into()),
         (card("campus", 50, false), Terms::default(), "campus is expected to run a validator, but its card shows no node: ask for one made with --address HOST:PORT".into()),
     ] {
         assert_eq!(file.admit(&card, terms).unwrap_err().to_string(), expected);
@@ -235,7 +243,7 @@ fn differing_fields_are_named() {
         ]
     );
     assert_eq!(shown[4], "member.late.number: nothing here, 4 there");
-    assert_eq!(shown.len(), 10);
+    assert_eq!(shown.len(), 11);
 }
 
 #[test]
@@ -275,6 +283,56 @@ fn the_white_papers_month_can_be_proposed() {
     assert_eq!(refused.to_string(), "there are more bytes of the label than a chain takes, 64");
 }
 
+#[test]
+fn terms_of_sealed_gates_round_trip() {
+    let terms = SealedTerms {
+        price_floor: -50_000,
+        feed_in: 60_000,
+        retail: 200_000,
+        tier_values: [400_000, 700_000],
+        reserve_w: 60_000,
+        reserve_price: 10_000,
+        penalty_floor: 50_001,
+        loss_ppm: 20_000,
+        rating_w: 60_001,
+        absorb_w: 5_000,
+        bond: 100,
+        owners_min: 3,
+        opener_fee: 1_000,
+        epoch_gates: 4,
+        cycle_gates: 2,
+        key_window: 8,
+        cycle_window: 9,
+        loss_max_wh: 200,
+        grid_forming: MemberId(3),
+    };
+    let mut genesis = signed().check().unwrap();
+    let mut members: Vec<GenesisMember> = genesis.members.iter().cloned().collect();
+    members.push(GenesisMember {
+        name: Label::new("notary").unwrap(),
+        role: Role::Certifier,
+        key: key(61).public_key(),
+        ..members[3].clone()
+    });
+    (members[2].role, members[3].role) = (Role::Campus, Role::Utility);
+    genesis.members = Bounded::new(members).unwrap();
+    let open = genesis.clone();
+    genesis.market.kind = GateKind::Sealed { terms };
+    let addresses: BTreeMap<Name, _> = BTreeMap::new();
+    let file = GenesisFile::of(&genesis, &addresses).unwrap();
+    assert!(file.text().contains("[market.sealed]"));
+    let back = GenesisFile::parse(&file.text()).unwrap();
+    assert_eq!(back.text(), file.text());
+    let fields = differences(&open, &genesis);
+    // And that there is no horizon any more.
+    assert_eq!(fields.len(), 19 + 1, "every term is told: {fields:?}");
+    genesis.market.kind = GateKind::Sealed { terms: SealedTerms { bond: 101, ..terms } };
+    let other = GenesisFile::of(&genesis, &addresses).unwrap();
+    assert_ne!(other.text(), file.text());
+    let both = file.text().replace("[market]", "[market]\nhorizon_intervals = 4");
+    assert!(GenesisFile::parse(&both).is_err());
+}
+
 prop_compose! {
     fn any_clock()(ledger_start in 0..1u64 << 40, wall_start in 0..1u64 << 50, speed in 1u32.., drift_ms: u32) -> Clock {
         Clock { ledger_start: TimeS(ledger_start), wall_start: TimeMs(wall_start), speed, drift_ms }
@@ -283,10 +341,11 @@ prop_compose! {
 
 prop_compose! {
     fn any_market()(
-        first_start in 0..1u64 << 40, interval_s in 1u32..10_000, longer in 0u32..100_000, gates: u32,
+        horizon in proptest::option::of(1u16..=288), first_start in 0..1u64 << 40, interval_s in 1u32..10_000, longer in 0u32..100_000, gates: u32,
         close_lead_s in 1u32..1_000, open_longer in 1u32..1_000, meter_lag_s in 0u32..1_000, price_cap in 0i64..1_000_000,
     ) -> Market {
         Market {
+            kind: match horizon { Some(intervals) => GateKind::Horizon { intervals }, None => GateKind::Open {} },
             first_start: TimeS(first_start), interval_s, period_s: interval_s + longer + 60, gates,
             open_lead_s: close_lead_s + open_longer, close_lead_s, meter_lag_s, price_cap: Price(price_cap),
         }
@@ -308,11 +367,28 @@ prop_compose! {
 }
 
 prop_compose! {
+    fn any_policy()(
+        version in "[ -~é]{0,10}", factors in proptest::collection::btree_map("[a-z]{1,8}", (0u32..=100_000_000, 0u32..=100_000_000, 0u32..=100_000_000, "[ -~é]{1,20}"), 0..4),
+        forbidden in proptest::collection::btree_set("[a-z]{1,8}", 0..3), travel: bool, caps in proptest::array::uniform2(proptest::option::of(0u32..=100_000_000)), momentary_ppm in 0u32..=1_000_000,
+    ) -> CarbonPolicy {
+        let factors = factors.into_iter().map(|(class, (operating, embodied, travel, source))| EmissionFactor {
+            class: Label::new(class).unwrap(), operating_mg_per_kwh: operating, embodied_mg_per_kwh: embodied, travel_mg_per_kwh: travel, source: Label::new(source).unwrap(),
+        });
+        CarbonPolicy {
+            version: Label::new(version).unwrap(), factors: Bounded::new(factors.collect()).unwrap(),
+            forbidden: Bounded::new(forbidden.into_iter().map(|class| Label::new(class).unwrap()).collect()).unwrap(),
+            wider: if travel { WiderBoundary::Travel } else { WiderBoundary::Embodied },
+            operating_max_mg_per_kwh: caps[0], wider_max_mg_per_kwh: caps[1], momentary_ppm,
+        }
+    }
+}
+
+prop_compose! {
     fn any_genesis()(
         label in "[ -~é]{0,20}", clock in any_clock(), market in any_market(), trust in any_trust(),
         thresholds in (any::<u32>(), any::<u32>(), any::<u32>()),
         members in proptest::collection::vec((0u8..8, any::<u16>(), 0u64..1 << 53, 0i64..1 << 53), 4..12),
-        backwards: bool,
+        backwards: bool, carbon in any_policy(),
     ) -> Genesis {
         const ROLES: [Role; 8] = [Role::Supplier, Role::StorageOwner, Role::Campus, Role::Tenant, Role::Utility, Role::Authority, Role::Certifier, Role::Auditor];
         let mut validators: Vec<Validator> = (0..4)
@@ -322,12 +398,12 @@ prop_compose! {
             validators.reverse();
         }
         let members = members.into_iter().zip(0u64..).map(|((role, owner, stake, deposit), number)| GenesisMember {
-            name: Label::new(format!("m-{number}")).unwrap(), role: ROLES[usize::from(role)], owner: OwnerId(owner),
+            name: Label::new(format!("m-{number}")).unwrap(), role: ROLES[usize::from(role)], class: Label::new(if number % 2 == 0 { "solar" } else { "" }).unwrap(), owner: OwnerId(owner),
             key: key(number).public_key(), stake, deposit: Money(deposit),
         });
         Genesis {
             label: Label::new(label).unwrap(), clock, market, trust,
-            thresholds: Thresholds { gap_ppb: thresholds.0, price_rise_ppm: thresholds.1, energy_loss_ppm: thresholds.2 },
+            thresholds: Thresholds { gap_ppb: thresholds.0, price_rise_ppm: thresholds.1, energy_loss_ppm: thresholds.2 }, carbon,
             validators: Bounded::new(validators).unwrap(), members: Bounded::new(members.collect()).unwrap(),
         }
     }

@@ -108,7 +108,10 @@ fn examine(problem: &Horizon, answer: &HorizonAnswer) -> Result<Examined, Horizo
     Ok(Examined { verified, gap, quanta: bound.quanta, turnover })
 }
 
-fn check_shape(problem: &Horizon, solution: &HorizonSolution) -> Result<(), HorizonRefusal> {
+pub(super) fn check_shape(
+    problem: &Horizon,
+    solution: &HorizonSolution,
+) -> Result<(), HorizonRefusal> {
     let parts = problem.parts();
     let intervals = problem.intervals();
     let all = |lists: &[Vec<Watts>], count: usize| {
@@ -189,17 +192,20 @@ pub(super) fn check_multipliers(
 }
 
 /// Sums over resources, by interval; cost and turnover doubled, per hour.
-struct Tally<'a> {
-    supply: Vec<i64>,
-    reserved: Vec<i64>,
-    cost: i128,
-    turnover: i128,
-    emitted: Emitted,
+pub(super) struct Tally<'a> {
+    pub(super) supply: Vec<i64>,
+    pub(super) reserved: Vec<i64>,
+    pub(super) cost: i128,
+    pub(super) turnover: i128,
+    pub(super) emitted: Emitted,
     losses: Losses<'a>,
 }
 
 impl<'a> Tally<'a> {
-    fn of(problem: &'a Horizon, solution: &HorizonSolution) -> Result<Self, HorizonRefusal> {
+    pub(super) fn of(
+        problem: &'a Horizon,
+        solution: &HorizonSolution,
+    ) -> Result<Self, HorizonRefusal> {
         let mut tally = Self::new(problem);
         tally.generators(problem, solution)?;
         tally.storages(problem, solution)?;
@@ -221,7 +227,7 @@ impl<'a> Tally<'a> {
         }
     }
 
-    fn pay(&mut self, cost: i128) {
+    pub(super) fn pay(&mut self, cost: i128) {
         self.cost += cost;
         self.turnover += cost.abs();
     }
@@ -375,7 +381,10 @@ impl<'a> Tally<'a> {
     }
 
     /// Balance, reserve, N−1 and carbon; returns the carbon.
-    fn check_couplings(&mut self, problem: &Horizon) -> Result<[CarbonMg; 2], HorizonRefusal> {
+    pub(super) fn check_couplings(
+        &mut self,
+        problem: &Horizon,
+    ) -> Result<[CarbonMg; 2], HorizonRefusal> {
         let ceilings = reserve_ceilings(problem);
         for (interval, ceiling) in ceilings.into_iter().enumerate() {
             let excess = self.supply[interval] - problem.parts().demand[interval].0;
@@ -494,16 +503,16 @@ impl Recursion {
 }
 
 /// ⌊amount·ppb/10⁹⌋ without the wide product.
-fn share(amount: i128, ppb: u32) -> i128 {
+pub(super) fn share(amount: i128, ppb: u32) -> i128 {
     let ppb = i128::from(ppb);
     amount.div_euclid(PPB) * ppb + (amount.rem_euclid(PPB) * ppb).div_euclid(PPB)
 }
 
-fn down(doubled: i128) -> Picos {
+pub(super) fn down(doubled: i128) -> Picos {
     Picos(doubled.div_euclid(2))
 }
 
-fn up(doubled: i128) -> Picos {
+pub(super) fn up(doubled: i128) -> Picos {
     Picos(-((-doubled).div_euclid(2)))
 }
 

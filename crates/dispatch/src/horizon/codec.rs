@@ -47,31 +47,10 @@ impl HorizonAnswer {
     /// # Errors
     /// [`HorizonCodecError::TooLarge`] for an answer beyond the limits; no answer to a real problem is.
     pub fn to_bytes(&self) -> Result<Vec<u8>, HorizonCodecError> {
-        let mut writer = Writer { bytes: vec![VERSION], values: 0 };
-        let HorizonSolution { generators, charge, discharge, import, export, shed, shift } =
-            &self.solution;
-        for lists in [generators, charge, discharge, shed, shift] {
-            writer.lists(lists, |power| power.0)?;
-        }
-        writer.series(import, |power| power.0)?;
-        writer.series(export, |power| power.0)?;
-        let HorizonCertificate { price, reserve, carbon, peak, ramp, energy, shift, loss, hold } =
-            &self.certificate;
-        for list in [price, reserve, peak, shift] {
-            writer.series(list, |value| *value)?;
-        }
-        for CarbonMultipliers { horizon, interval, excess } in carbon {
-            writer.series(interval, |value| *value)?;
-            writer.integer(zigzag(*horizon));
-            writer.integer(zigzag(*excess));
-        }
-        for lists in [ramp, energy, loss, hold] {
-            writer.lists(lists, |value| *value)?;
-        }
-        if writer.bytes.len() > HORIZON_ANSWER_SIZE_MAX {
-            return Err(HorizonCodecError::TooLarge);
-        }
-        Ok(writer.bytes)
+        let mut writer = Writer::new(VERSION);
+        writer.solution(&self.solution)?;
+        writer.certificate(&self.certificate)?;
+        writer.finish()
     }
 
     /// Reads canonical bytes.
@@ -85,9 +64,9 @@ impl HorizonAnswer {
         let Some((&VERSION, rest)) = bytes.split_first() else {
             return Err(HorizonCodecError::Version);
         };
-        let mut reader = Reader { rest, values: 0 };
+        let mut reader = Reader::new(rest);
         let answer = Self { solution: reader.solution()?, certificate: reader.certificate()? };
-        if reader.rest.is_empty() { Ok(answer) } else { Err(HorizonCodecError::Trailing) }
+        reader.finish(answer)
     }
 }
 
@@ -100,12 +79,52 @@ const fn unzigzag(value: u64) -> i64 {
     (value >> 1).cast_signed() ^ (value & 1).cast_signed().wrapping_neg()
 }
 
-struct Writer {
+pub(super) struct Writer {
     bytes: Vec<u8>,
     values: usize,
 }
 
 impl Writer {
+    pub(super) fn new(version: u8) -> Self {
+        Self { bytes: vec![version], values: 0 }
+    }
+
+    pub(super) fn finish(self) -> Result<Vec<u8>, HorizonCodecError> {
+        if self.bytes.len() > HORIZON_ANSWER_SIZE_MAX {
+            return Err(HorizonCodecError::TooLarge);
+        }
+        Ok(self.bytes)
+    }
+
+    pub(super) fn solution(&mut self, solution: &HorizonSolution) -> Result<(), HorizonCodecError> {
+        let HorizonSolution { generators, charge, discharge, import, export, shed, shift } =
+            solution;
+        for lists in [generators, charge, discharge, shed, shift] {
+            self.lists(lists, |power| power.0)?;
+        }
+        self.series(import, |power| power.0)?;
+        self.series(export, |power| power.0)
+    }
+
+    pub(super) fn certificate(
+        &mut self,
+        certificate: &HorizonCertificate,
+    ) -> Result<(), HorizonCodecError> {
+        let HorizonCertificate { price, reserve, carbon, peak, ramp, energy, shift, loss, hold } =
+            certificate;
+        for list in [price, reserve, peak, shift] {
+            self.series(list, |value| *value)?;
+        }
+        for CarbonMultipliers { horizon, interval, excess } in carbon {
+            self.series(interval, |value| *value)?;
+            self.integer(zigzag(*horizon));
+            self.integer(zigzag(*excess));
+        }
+        [ramp, energy, loss, hold]
+            .into_iter()
+            .try_for_each(|lists| self.lists(lists, |value| *value))
+    }
+
     /// Seven bits a byte, the least first, the top bit set on all but the last.
     fn integer(&mut self, mut value: u64) {
         loop {
@@ -119,7 +138,7 @@ impl Writer {
         }
     }
 
-    fn length(&mut self, length: usize) -> Result<(), HorizonCodecError> {
+    pub(super) fn length(&mut self, length: usize) -> Result<(), HorizonCodecError> {
         if length > LENGTH_MAX {
             return Err(HorizonCodecError::TooLarge);
         }
@@ -127,7 +146,7 @@ impl Writer {
         Ok(())
     }
 
-    fn lists<T>(
+    pub(super) fn lists<T>(
         &mut self,
         lists: &[Vec<T>],
         value: impl Fn(&T) -> i64 + Copy,
@@ -136,7 +155,7 @@ impl Writer {
         lists.iter().try_for_each(|list| self.series(list, value))
     }
 
-    fn series<T>(
+    pub(super) fn series<T>(
         &mut self,
         list: &[T],
         value: impl Fn(&T) -> i64,
@@ -171,12 +190,21 @@ impl Writer {
     }
 }
 
-struct Reader<'a> {
+pub(super) struct Reader<'a> {
     rest: &'a [u8],
     values: usize,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    pub(super) const fn new(rest: &'a [u8]) -> Self {
+        Self { rest, values: 0 }
+    }
+
+    /// The value read, if nothing follows it.
+    pub(super) fn finish<T>(&self, value: T) -> Result<T, HorizonCodecError> {
+        if self.rest.is_empty() { Ok(value) } else { Err(HorizonCodecError::Trailing) }
+    }
+
     fn integer(&mut self) -> Result<u64, HorizonCodecError> {
         let mut value = 0u64;
         for shift in (0..64).step_by(7) {
@@ -196,12 +224,12 @@ impl Reader<'_> {
         Err(HorizonCodecError::NotCanonical)
     }
 
-    fn length(&mut self) -> Result<usize, HorizonCodecError> {
+    pub(super) fn length(&mut self) -> Result<usize, HorizonCodecError> {
         let length = usize::try_from(self.integer()?).unwrap_or(usize::MAX);
         if length > LENGTH_MAX { Err(HorizonCodecError::TooLarge) } else { Ok(length) }
     }
 
-    fn lists<T>(
+    pub(super) fn lists<T>(
         &mut self,
         item: impl Fn(i64) -> T + Copy,
     ) -> Result<Vec<Vec<T>>, HorizonCodecError> {
@@ -209,7 +237,10 @@ impl Reader<'_> {
         (0..length).map(|_| self.series(item)).collect()
     }
 
-    fn series<T>(&mut self, item: impl Fn(i64) -> T) -> Result<Vec<T>, HorizonCodecError> {
+    pub(super) fn series<T>(
+        &mut self,
+        item: impl Fn(i64) -> T,
+    ) -> Result<Vec<T>, HorizonCodecError> {
         let length = self.length()?;
         self.values += length;
         if self.values > HORIZON_ANSWER_VALUES_MAX {
@@ -235,7 +266,7 @@ impl Reader<'_> {
         Ok(list)
     }
 
-    fn solution(&mut self) -> Result<HorizonSolution, HorizonCodecError> {
+    pub(super) fn solution(&mut self) -> Result<HorizonSolution, HorizonCodecError> {
         let (generators, charge, discharge) =
             (self.lists(Watts)?, self.lists(Watts)?, self.lists(Watts)?);
         let (shed, shift) = (self.lists(Watts)?, self.lists(Watts)?);
@@ -243,7 +274,7 @@ impl Reader<'_> {
         Ok(HorizonSolution { generators, charge, discharge, import, export, shed, shift })
     }
 
-    fn certificate(&mut self) -> Result<HorizonCertificate, HorizonCodecError> {
+    pub(super) fn certificate(&mut self) -> Result<HorizonCertificate, HorizonCodecError> {
         let same = |value: i64| value;
         let (price, reserve) = (self.series(same)?, self.series(same)?);
         let (peak, shift) = (self.series(same)?, self.series(same)?);

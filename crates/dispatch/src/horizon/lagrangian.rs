@@ -456,7 +456,8 @@ fn lowest(estimate: i64, reaches: impl Fn(i64) -> bool) -> i64 {
         let middle = below.midpoint(above);
         if reaches(middle) { above = middle } else { below = middle }
     }
-    above
+    // Where nothing can give way every price clears, the least one too.
+    if below == -MULTIPLIER_MAX && reaches(below) { below } else { above }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Rules H1–H8: shapes and sizes with which no sum of the check leaves its type.
+//! Rules H1–H9: shapes and sizes with which no sum of the check leaves its type.
 
 use super::{CarbonLimits, Generator, HorizonParts, ShiftableLoad, Storage, Tie};
 use gridaccord_model::Watts;
@@ -23,8 +23,8 @@ pub(super) const CARBON_MAX: i64 = 1 << 21;
 pub(super) const CARBON_MASS_MAX: i64 = 1 << 50;
 /// Largest store, µWh: some GWh.
 pub(super) const ENERGY_MAX: i64 = 1 << 50;
-/// Longest interval, s.
-pub(super) const DURATION_MAX_S: u32 = 1 << 14;
+/// Longest interval of a horizon, s.
+pub const DURATION_MAX_S: u32 = 1 << 14;
 /// Largest demand charge, µ-currency per kW.
 pub(super) const DEMAND_CHARGE_MAX: i64 = 1 << 40;
 
@@ -64,6 +64,11 @@ pub enum HorizonError {
     /// Rule H8.
     #[error("shiftable load {0} cannot take its energy within its window")]
     WindowTooShort(usize) = 8,
+    /// Rule H9.
+    #[error(
+        "the base of a commitment has storages, ramps or N−1; they belong to its reservoirs and plants"
+    )]
+    MemoryInBase = 9,
 }
 
 pub(super) fn check(parts: &HorizonParts) -> Result<(), HorizonError> {
@@ -138,7 +143,11 @@ fn check_shiftable(intervals: usize, loads: &[ShiftableLoad]) -> Result<(), Hori
 }
 
 /// Operating, embodied and both together.
-fn check_intensity(part: &'static str, operating: i64, embodied: i64) -> Result<(), HorizonError> {
+pub(super) fn check_intensity(
+    part: &'static str,
+    operating: i64,
+    embodied: i64,
+) -> Result<(), HorizonError> {
     within(part, "carbon", operating, 0, CARBON_MAX)?;
     within(part, "embodied carbon", embodied, 0, CARBON_MAX)?;
     within(part, "carbon", operating.saturating_add(embodied), 0, CARBON_MAX)
@@ -192,7 +201,7 @@ fn check_generator(intervals: usize, generator: &Generator) -> Result<(), Horizo
     })
 }
 
-fn check_storage(storage: &Storage) -> Result<(), HorizonError> {
+pub(super) fn check_storage(storage: &Storage) -> Result<(), HorizonError> {
     let part = "a storage";
     let ppb = 1_000_000_000;
     within(part, "charging power", storage.charge_max.0, 0, POWER_MAX)?;
@@ -207,7 +216,7 @@ fn check_storage(storage: &Storage) -> Result<(), HorizonError> {
     check_intensity(part, 0, storage.embodied_mg_per_kwh)
 }
 
-fn powers(
+pub(super) fn powers(
     part: &'static str,
     field: &'static str,
     intervals: usize,
@@ -219,7 +228,7 @@ fn powers(
     powers.iter().try_for_each(|power| within(part, field, power.0, 0, POWER_MAX))
 }
 
-fn within(
+pub(super) fn within(
     part: &'static str,
     field: &'static str,
     value: i64,

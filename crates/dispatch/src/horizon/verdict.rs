@@ -152,6 +152,27 @@ pub enum HorizonRefusal {
         /// By how much.
         short: Watts,
     } = 16,
+    /// Rule K17.
+    #[error("plant {number} may not be on or off as it is in interval {interval}")]
+    State {
+        /// Which plant.
+        number: usize,
+        /// Where.
+        interval: usize,
+    } = 17,
+    /// Rule K18.
+    #[error(
+        "plant {number} leaves its powers, ramps or limits at starts and stops in interval {interval}"
+    )]
+    Plant {
+        /// Which plant.
+        number: usize,
+        /// Where.
+        interval: usize,
+    } = 18,
+    /// Rule K19.
+    #[error("the branches of the proof leave out a case, or there are too many")]
+    Branches = 19,
 }
 
 impl HorizonRefusal {
@@ -175,6 +196,9 @@ impl HorizonRefusal {
             Self::CarbonExcess { .. } => 14,
             Self::Shifted { .. } => 15,
             Self::Contingency { .. } => 16,
+            Self::State { .. } => 17,
+            Self::Plant { .. } => 18,
+            Self::Branches => 19,
         }
     }
 }

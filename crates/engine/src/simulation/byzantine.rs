@@ -6,8 +6,8 @@
 
 use super::wire::Lane;
 use crate::{
+    agreement,
     chain::{PublicKey, Scheme},
-    node,
 };
 use commonware_consensus::{
     simplex::mocks::{
@@ -84,6 +84,8 @@ pub enum Byzantine {
     /// Two honest validators under one key. Each hears, and is heard by, the nodes of one list; a node on both
     /// lists hears both.
     Twins([Vec<usize>; 2]),
+    /// A validator that keeps to the protocol, except that every piece of state it hands out differs by a bit.
+    Counterfeiter,
 }
 
 /// Starts a traitor.
@@ -102,7 +104,7 @@ pub(super) fn betray<F: SplitForwarder<PublicKey>>(
         Treason::Equivocator => {
             let config = equivocator::Config {
                 scheme,
-                elector: node::elector(),
+                elector: agreement::elector(),
                 epoch: Epoch::zero(),
                 // Nobody listens to it: what it proposes has no blocks.
                 relay: Arc::new(Relay::new()),

@@ -4,9 +4,12 @@
 //! The witness hears what a node sends, before any of it is lost, and so knows what the node signed even where no
 //! two others could compare notes. A validator that keeps to the protocol never contradicts itself, however often
 //! it crashes.
+//!
+//! Here is also what is said against the protocol below consensus: forged pieces of state, and noise.
 
 use super::byzantine::OUTDATED_VIEWS;
 use crate::chain::{PublicKey, Scheme};
+use commonware_actor::{Feedback, Unreliable};
 use commonware_codec::DecodeExt as _;
 use commonware_consensus::{
     Epochable as _, Viewable as _,
@@ -14,21 +17,24 @@ use commonware_consensus::{
     types::{Epoch, Participant},
 };
 use commonware_p2p::{
-    Recipients,
+    CheckedSender, LimitedSender, Receiver as _, Recipients, Sender as _,
     simulated::{Receiver, Sender, SplitForwarder, SplitOrigin, SplitSender, SplitTarget},
 };
-use commonware_runtime::{IoBuf, deterministic::Context};
+use commonware_runtime::{Clock as _, IoBuf, IoBufs, deterministic::Context};
 use commonware_utils::sync::Mutex;
+use futures::FutureExt as _;
 use gridaccord_ledger::Digest;
+use rand::RngExt as _;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
+    time::{Duration, SystemTime},
 };
 
 /// A channel as the network registers it.
 pub(super) type Channel = (Sender<PublicKey, Context>, Receiver<PublicKey>);
 /// A channel as a node gets it: what it says there passes `F`.
-pub(super) type Lane<F> = (SplitSender<PublicKey, Context, F>, Receiver<PublicKey>);
+pub(super) type Lane<F> = (Tongue<SplitSender<PublicKey, Context, F>>, Receiver<PublicKey>);
 
 /// Views of a node that the witness remembers.
 const VIEWS_REMEMBERED: usize = 64;
@@ -182,5 +188,79 @@ pub(super) fn passage(
             Some(halves) => halves.reach(origin, recipients),
             None => Some(recipients.clone()),
         }
+    }
+}
+
+/// Messages shorter than this ask for something; longer ones hand it out.
+const ANSWER_SIZE_MIN: usize = 64;
+
+/// A sender that can lie.
+#[derive(Clone)]
+pub(super) struct Tongue<S> {
+    inner: S,
+    /// Whether a bit of what it hands out is turned.
+    pub(super) forges: bool,
+}
+
+impl<S> Tongue<S> {
+    pub(super) const fn honest(inner: S) -> Self {
+        Self { inner, forges: false }
+    }
+}
+
+impl<S: LimitedSender> LimitedSender for Tongue<S> {
+    type PublicKey = S::PublicKey;
+    type Checked<'a> = Tongue<S::Checked<'a>>;
+
+    fn check(
+        &mut self,
+        recipients: Recipients<S::PublicKey>,
+    ) -> Result<Self::Checked<'_>, SystemTime> {
+        Ok(Tongue { inner: self.inner.check(recipients)?, forges: self.forges })
+    }
+}
+
+impl<C: CheckedSender> CheckedSender for Tongue<C> {
+    type PublicKey = C::PublicKey;
+
+    fn recipients(&self) -> Vec<C::PublicKey> {
+        self.inner.recipients()
+    }
+
+    fn send(self, message: impl Into<IoBufs> + Send, priority: bool) -> Unreliable<Feedback> {
+        if !self.forges {
+            return self.inner.send(message, priority);
+        }
+        let mut bytes = message.into().coalesce().as_ref().to_vec();
+        if bytes.len() >= ANSWER_SIZE_MIN {
+            let middle = bytes.len() / 2;
+            bytes[middle] ^= 1;
+        }
+        self.inner.send(IoBuf::from(bytes), priority)
+    }
+}
+
+/// Between two rounds of noise on all channels.
+const NOISE_EVERY: Duration = Duration::from_millis(10);
+/// Bytes of noise at once.
+const NOISE_SIZE: usize = 200;
+
+/// Sends random bytes, and what it hears, to everybody on every channel, for ever.
+pub(super) async fn make_noise(mut context: Context, mut channels: Vec<Channel>) {
+    loop {
+        let mut noise = [0; NOISE_SIZE];
+        context.fill(&mut noise);
+        let mut messages = vec![IoBuf::from(noise.to_vec())];
+        for (_, receiver) in &mut channels {
+            if let Some(Ok((_, message))) = receiver.recv().now_or_never() {
+                messages.push(message);
+            }
+        }
+        for (sender, _) in &mut channels {
+            for message in &messages {
+                sender.send(Recipients::All, message.clone(), true);
+            }
+        }
+        context.sleep(NOISE_EVERY).await;
     }
 }

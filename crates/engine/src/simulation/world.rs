@@ -4,7 +4,8 @@
 mod start;
 
 use super::{
-    Event, Fork, Link, NodeReport, Report, Scenario, SimulationError, permille, wire::Witness,
+    Event, Follower, Fork, Link, NodeReport, Report, Scenario, SimulationError, follower_key,
+    permille, wire::Witness,
 };
 use crate::{
     chain::{Chain, PublicKey, Share},
@@ -13,7 +14,7 @@ use crate::{
 };
 use commonware_cryptography::{Signer as _, ed25519};
 use commonware_p2p::{
-    Manager as _,
+    Manager as _, TrackedPeers,
     simulated::{self, Oracle},
 };
 use commonware_runtime::{
@@ -63,19 +64,27 @@ impl World {
         chain: Chain,
         shares: Vec<Share>,
     ) -> Self {
-        let keys: Vec<_> =
+        let voters: Vec<_> =
             scenario.keys.nodes.iter().map(ed25519::PrivateKey::public_key).collect();
+        let followers: Vec<_> = (0..scenario.followers.len())
+            .map(|follower| follower_key(scenario.seed, follower).public_key())
+            .collect();
+        let peers = TrackedPeers::new(
+            Set::from_iter_dedup(voters.iter().cloned()),
+            Set::from_iter_dedup(followers.iter().cloned()),
+        );
+        let keys = [voters, followers].concat();
         let (network, oracle) = simulated::Network::new(
             context.child("network"),
             simulated::Config {
-                max_size: message_size_max(keys.len()),
+                max_size: message_size_max(scenario.keys.nodes.len()),
                 max_peers_per_set: NonZeroUsize::new(keys.len()).unwrap_or(NZUsize!(1)),
                 disconnect_on_block: true,
                 tracked_peer_sets: NZUsize!(1),
             },
         );
         network.start();
-        oracle.manager().track(0, Set::from_iter_dedup(keys.iter().cloned()));
+        oracle.manager().track(0, peers);
         let nodes = vec![NodeReport::default(); keys.len()];
         let ledger = Arc::new(Mutex::new(Ledger { nodes, ..Ledger::default() }));
         let mut world = Self {
@@ -91,7 +100,9 @@ impl World {
         };
         world.link(world.scenario.link, |_, _| true).await;
         for node in 0..world.keys.len() {
-            world.start(node).await;
+            if !matches!(world.follower(node), Some(Follower::Late(_))) {
+                world.start(node).await;
+            }
         }
         world
     }
@@ -129,7 +140,13 @@ impl World {
     }
 
     fn honest(&self, node: usize) -> bool {
-        !self.scenario.byzantine.contains_key(&node)
+        !self.scenario.byzantine.contains_key(&node) && self.follower(node) != Some(Follower::Noisy)
+    }
+
+    /// What kind of follower a node is, if it is one.
+    fn follower(&self, node: usize) -> Option<Follower> {
+        let follower = node.checked_sub(self.scenario.keys.nodes.len())?;
+        self.scenario.followers.get(follower).copied()
     }
 
     /// A validator that keeps to the protocol never contradicts itself, and never speaks for another.

@@ -14,6 +14,7 @@ use super::{
 use crate::{
     chain::{Chain, PublicKey, Share, group},
     node,
+    voters::Voters,
 };
 use commonware_consensus::types::Epoch;
 use commonware_cryptography::{
@@ -27,20 +28,20 @@ use commonware_cryptography::{
     },
     ed25519,
 };
-use commonware_glue::dkg::{SecretStore as _, bootstrap, network};
-use commonware_p2p::{PeerSetSubscription, Provider, TrackedPeers};
+use commonware_glue::dkg::{SecretStore as _, bootstrap};
+use commonware_p2p::{Message, Receiver};
 use commonware_parallel::Sequential;
 use commonware_runtime::{Clock as _, Handle as TaskHandle, Spawner as _, Supervisor as _};
 use commonware_utils::{
     NZDuration, NZU64, NZUsize, TryCollect as _, channel::oneshot, ordered::Set, sequence::Unit,
 };
+use futures::FutureExt as _;
 use gridaccord_ledger::Genesis;
 use std::{
     collections::BTreeSet,
-    convert::Infallible,
-    num::{NonZeroU32, NonZeroU64},
+    num::{NonZeroU32, NonZeroU64, NonZeroUsize},
     sync::Arc,
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 use tokio::sync::watch;
 
@@ -52,6 +53,8 @@ const CACHE_PAGES: usize = 64;
 const BLOCKS_PER_VALIDATOR: u64 = 6;
 /// From the first document that differs to the end of this node.
 const PARTING: Duration = Duration::from_secs(2);
+/// Between two rounds of votes of a ceremony that only waits for who lacks its share.
+const LEISURE: Duration = Duration::from_millis(500);
 const FETCH_TIMEOUT: Duration = Duration::from_secs(2);
 const FETCH_RETRY: Duration = Duration::from_millis(250);
 
@@ -81,6 +84,8 @@ pub struct Founding {
     pub safe: Arc<dyn Safe>,
     /// Told of every step.
     pub told: Told,
+    /// Refuse a group key for which shares were made public.
+    pub refuse_revealed: bool,
 }
 
 impl core::fmt::Debug for Founding {
@@ -109,7 +114,7 @@ impl Founding {
         self,
         context: &Context,
         key: &ed25519::PrivateKey,
-        oracle: &Oracle,
+        (voters, oracle): (&Voters, &Oracle),
         introductions: Channel,
         channels: Channels,
         prefix: &str,
@@ -133,6 +138,7 @@ impl Founding {
         let complete = vault.is_complete();
         let ceremony = (!complete).then(|| Ceremony {
             key: key.clone(),
+            voters: voters.clone(),
             oracle: oracle.clone(),
             participants: self.genesis.validators.iter().map(|one| one.key.clone()).collect(),
             namespace: [NAMESPACE, self.genesis.chain_id().as_ref()].concat(),
@@ -141,7 +147,7 @@ impl Founding {
         let polynomial = match vault.polynomial() {
             Some(polynomial) => {
                 if let Some(ceremony) = ceremony {
-                    let (task, _) = ceremony.start(context, vault.clone(), channels);
+                    let (task, _) = ceremony.start(context, vault.clone(), channels, &stage);
                     retire(context, vault.clone(), task, met, others);
                 }
                 polynomial
@@ -154,12 +160,15 @@ impl Founding {
                 let ceremony = ceremony.ok_or(StartError::SecretsIncomplete)?;
                 (self.told)(Progress::Generating);
                 stage.send_replace(Stage::Generating);
-                let (task, completion) = ceremony.start(context, vault.clone(), channels);
+                let (task, completion) = ceremony.start(context, vault.clone(), channels, &stage);
                 let completion = completion.await.map_err(|_| StartError::Stopped)?;
                 let info = completion.info.ok_or(StartError::FoundingFailed)?;
                 let revealed: Vec<PublicKey> = info.output.revealed().iter().cloned().collect();
                 if !revealed.is_empty() {
-                    (self.told)(Progress::Revealed(revealed));
+                    (self.told)(Progress::Revealed(revealed.clone()));
+                    if self.refuse_revealed {
+                        return Err(StartError::SharesRevealed(revealed));
+                    }
                 }
                 let polynomial = info.output.public().clone();
                 vault.put_polynomial(&polynomial);
@@ -230,6 +239,7 @@ fn retire(
 /// One validator's part in the ceremony.
 struct Ceremony {
     key: ed25519::PrivateKey,
+    voters: Voters,
     oracle: Oracle,
     participants: Vec<PublicKey>,
     namespace: Vec<u8>,
@@ -242,14 +252,18 @@ impl Ceremony {
         context: &Context,
         vault: Vault,
         channels: Channels,
+        stage: &watch::Sender<Stage>,
     ) -> (TaskHandle<()>, oneshot::Receiver<bootstrap::Completion<MinSig>>) {
         let [votes, certificates, resolver, backfill, blocks, dealings] = channels;
+        let clock = context.child("unhurried");
+        let heard = Unhurried { inner: votes.1, clock, stage: stage.subscribe(), open: None };
+        let votes = (votes.0, heard);
         let participants: Set<PublicKey> =
             self.participants.into_iter().try_collect().expect("rule G2 of genesis");
         let count = u64::try_from(participants.len()).expect("a bounded list");
         let config = bootstrap::Config {
             signer: self.key,
-            manager: Settled(self.oracle.clone()),
+            manager: self.voters,
             blocker: self.oracle,
             secret_store: vault,
             strategy: Sequential,
@@ -282,27 +296,42 @@ impl Ceremony {
     }
 }
 
-/// The network's peers, which the ceremony may not change: they are those of genesis.
-#[derive(Clone, Debug)]
-struct Settled(Oracle);
+/// The channel of votes, heard at leisure once this validator has its share: from then on the ceremony's chain only
+/// has to stay there for who lacks its own.
+struct Unhurried<R> {
+    inner: R,
+    clock: Context,
+    stage: watch::Receiver<Stage>,
+    /// When what has gathered is heard.
+    open: Option<SystemTime>,
+}
 
-impl Provider for Settled {
-    type PublicKey = PublicKey;
-
-    async fn peer_set(&mut self, id: u64) -> Option<TrackedPeers<PublicKey>> {
-        self.0.peer_set(id).await
-    }
-
-    async fn subscribe(&mut self) -> PeerSetSubscription<PublicKey> {
-        self.0.subscribe().await
+impl<R: core::fmt::Debug> core::fmt::Debug for Unhurried<R> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_tuple("Unhurried").field(&self.inner).finish()
     }
 }
 
-impl network::Manager for Settled {
-    type Directory = Unit;
-    type Error = Infallible;
+impl<R: Receiver<PublicKey = PublicKey>> Receiver for Unhurried<R> {
+    type Error = R::Error;
+    type PublicKey = PublicKey;
 
-    fn track(&mut self, _: Epoch, _: TrackedPeers<PublicKey>, _: &Unit) -> Result<(), Infallible> {
-        Ok(())
+    async fn recv(&mut self) -> Result<Message<PublicKey>, R::Error> {
+        if *self.stage.borrow() == Stage::Founded {
+            if self.open.is_none()
+                && let Some(message) = self.inner.recv().now_or_never()
+            {
+                return message;
+            }
+            // Kept across calls: whoever listens may give up and come back.
+            let open = *self.open.get_or_insert_with(|| self.clock.current() + LEISURE);
+            self.clock.sleep_until(open).await;
+            self.open = None;
+        }
+        self.inner.recv().await
+    }
+
+    fn capacity(&self) -> NonZeroUsize {
+        self.inner.capacity()
     }
 }

@@ -4,7 +4,7 @@ use commonware_cryptography::{Signer as _, ed25519};
 use gridaccord_engine::simulation::{Keys, Link, Scenario};
 use gridaccord_ledger::{
     Command, Digest, Genesis, Role, SignedCommand,
-    genesis::{Clock, GenesisMember, Market, Thresholds, Trust, Validator},
+    genesis::{CarbonPolicy, Clock, GateKind, GenesisMember, Market, Thresholds, Trust, Validator},
 };
 use gridaccord_model::{
     MemberId, Money, OwnerId, Price, TimeMs, TimeS,
@@ -25,6 +25,7 @@ pub(super) fn genesis(keys: &Keys, wall_start: u64) -> Genesis {
     let members = (0u16..).zip(&keys.nodes).map(|(id, _)| GenesisMember {
         name: Label::new(format!("member-{id}")).unwrap(),
         role: [Role::Supplier, Role::Campus, Role::Auditor, Role::Utility][usize::from(id) % 4],
+        class: Label::default(),
         owner: OwnerId(id),
         key: member_key(id, 0).public_key(),
         stake: 10_000,
@@ -41,6 +42,7 @@ pub(super) fn genesis(keys: &Keys, wall_start: u64) -> Genesis {
             drift_ms: 500,
         },
         market: Market {
+            kind: GateKind::default(),
             first_start: TimeS(1_800_000_060),
             interval_s: 30,
             period_s: 30,
@@ -67,6 +69,7 @@ pub(super) fn genesis(keys: &Keys, wall_start: u64) -> Genesis {
             beta_false_ppm: 500_000,
         },
         thresholds: Thresholds { gap_ppb: 1_000_000, price_rise_ppm: 0, energy_loss_ppm: 20_000 },
+        carbon: CarbonPolicy::default(),
         validators: Bounded::new(validators.collect()).unwrap(),
         members: Bounded::new(members.collect()).unwrap(),
     }
@@ -82,7 +85,9 @@ pub(super) fn scenario(seed: u64, count: u16, height: u64) -> Scenario {
         link: Link::GOOD,
         events: vec![],
         agent: None,
+        followers: vec![],
         hostile: BTreeMap::new(),
+        skews_ms: BTreeMap::new(),
         byzantine: BTreeMap::new(),
         height,
         done: None,

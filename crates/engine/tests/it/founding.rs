@@ -46,6 +46,8 @@ struct Founders {
     addresses: Vec<SocketAddr>,
     pockets: Vec<Arc<Pocket>>,
     told: Arc<Mutex<Vec<(usize, Progress)>>>,
+    /// Who refuses a key for which shares were made public.
+    strict: Option<usize>,
 }
 
 impl Founders {
@@ -54,7 +56,7 @@ impl Founders {
         let genesis = genesis(&keys, now());
         let addresses = free_addresses(count);
         let pockets = (0..count).map(|_| Arc::default()).collect();
-        Self { keys, genesis, addresses, pockets, told: Arc::default() }
+        Self { keys, genesis, addresses, pockets, told: Arc::default(), strict: None }
     }
 
     async fn start(
@@ -69,14 +71,26 @@ impl Founders {
             .filter(|(other, _)| *other != node)
             .map(|(_, (key, address))| (key.public_key(), *address))
             .collect();
-        let network = Tcp { key, listen: self.addresses[node], peers, local: true };
+        let network =
+            Tcp { key, listen: self.addresses[node], peers, local: true, followers: vec![] };
         let told = self.told.clone();
         let founding = Founding {
             genesis,
             safe: self.pockets[node].clone(),
             told: Arc::new(move |progress| told.lock().unwrap().push((node, progress))),
+            refuse_revealed: self.strict == Some(node),
         };
         tcp::found(context, founding, format!("node-{node}"), network).await
+    }
+
+    /// A validator that dies as soon as it begins to deal: a start that is dropped stops.
+    async fn cut_off(&self, context: &Context, node: usize) {
+        let first = self.start(context, node, self.genesis.clone());
+        let dealt = sleep_until(context, "it deals", || self.pockets[node].has("founding-seed-0"));
+        futures::pin_mut!(first);
+        futures::pin_mut!(dealt);
+        futures::future::select(first, dealt).await;
+        assert!(!self.pockets[node].has("share"), "it died too late for this test");
     }
 
     async fn start_all(&self, context: &Context, nodes: &[usize]) -> Vec<(Handle, Task)> {
@@ -143,18 +157,7 @@ fn whoever_was_cut_off_in_the_ceremony_gets_its_share_later() {
     Runtime::new(directory.path())
         .run(|context| async move {
             let others = founders.start_all(&context, &[0, 1, 2]);
-            // Number 3 dies as soon as it begins to deal: a start that is dropped stops.
-            let cut = async {
-                let first = founders.start(&context, 3, founders.genesis.clone());
-                let dealt = sleep_until(&context, "number 3 deals", || {
-                    founders.pockets[3].has("founding-seed-0")
-                });
-                futures::pin_mut!(first);
-                futures::pin_mut!(dealt);
-                futures::future::select(first, dealt).await;
-                assert!(!founders.pockets[3].has("share"), "it died too late for this test");
-            };
-            let (others, ()) = futures::join!(others, cut);
+            let (others, ()) = futures::join!(others, founders.cut_off(&context, 3));
             for (node, _) in &others {
                 reach(&context, node, 2).await;
             }
@@ -162,6 +165,39 @@ fn whoever_was_cut_off_in_the_ceremony_gets_its_share_later() {
                 founders.start(&context, 3, founders.genesis.clone()).await.unwrap();
             assert_eq!(late.chain().group(), others[0].0.chain().group());
             reach(&context, &late, others[0].0.status().height + 2).await;
+        })
+        .unwrap();
+}
+
+/// Its own founding ends there; that of the others, who take it as it is, goes on.
+#[test]
+fn who_refuses_revealed_shares_says_whose_they_are() {
+    let mut founders = Founders::new(74, 4);
+    founders.strict = Some(0);
+    let directory = tempfile::tempdir().unwrap();
+    Runtime::new(directory.path())
+        .run(|context| async move {
+            let others = async {
+                let _founded = futures::join!(
+                    founders.start_all(&context, &[1, 2]),
+                    founders.cut_off(&context, 3)
+                );
+                futures::future::pending::<()>().await;
+            };
+            let strict = founders.start(&context, 0, founders.genesis.clone());
+            futures::pin_mut!(others);
+            futures::pin_mut!(strict);
+            let futures::future::Either::Left((refused, _)) =
+                futures::future::select(strict, others).await
+            else {
+                unreachable!("the others go on")
+            };
+            let absent = founders.keys.nodes[3].public_key();
+            match refused {
+                Err(StartError::SharesRevealed(keys)) => assert_eq!(keys, [absent]),
+                other => panic!("{other:?}"),
+            }
+            assert!(!founders.pockets[0].has("founding-polynomial"), "it asks again next time");
         })
         .unwrap();
 }

@@ -45,7 +45,7 @@ impl Net {
             .enumerate()
             .filter(|(other, _)| *other != node);
         let peers = peers.map(|(_, (key, address))| (key.public_key(), *address)).collect();
-        let tcp = Tcp { key, listen: self.addresses[node], peers, local: true };
+        let tcp = Tcp { key, listen: self.addresses[node], peers, local: true, followers: vec![] };
         let share = self.keys.dealing.shares[&tcp.public_key()].clone();
         let config =
             Config::new(self.chain.clone(), tcp.public_key(), share, format!("node-{node}"));

@@ -4,10 +4,13 @@ use super::Outcome;
 use crate::{
     Block,
     genesis::Genesis,
-    records::{Account, Head, Member, Owner, Params, Pot, PotName, Rules, key},
+    records::{
+        Account, Carbon, Head, Member, Owner, Params, Pot, PotName, Rolling, Rules, Source, key,
+    },
+    sealed::Setup,
     state::Record,
 };
-use gridaccord_model::{GateId, Joules, MemberId, Money, OwnerId};
+use gridaccord_model::{GateId, Joules, MemberId, Money, OwnerId, terms::GateKind};
 use std::collections::BTreeSet;
 
 pub(super) fn outcome(genesis: &Genesis, block: &Block) -> Outcome {
@@ -15,6 +18,7 @@ pub(super) fn outcome(genesis: &Genesis, block: &Block) -> Outcome {
     let mut put = |key, record| {
         outcome.changes.insert(key, Some(record));
     };
+    let setup = Setup::of(&genesis.market);
     let owners: BTreeSet<OwnerId> = genesis.members.iter().map(|member| member.owner).collect();
     let params = Params {
         chain: genesis.chain_id(),
@@ -35,7 +39,19 @@ pub(super) fn outcome(genesis: &Genesis, block: &Block) -> Outcome {
         price: None,
     };
     put(key::head(), Record::of(&head));
+    if matches!(genesis.market.kind, GateKind::Horizon { .. }) {
+        put(key::rolling(), Record::of(&Rolling::default()));
+    }
+    let policy = &genesis.carbon;
+    let (operating, wider) = (policy.operating_max_mg_per_kwh, policy.wider_max_mg_per_kwh);
+    if operating.is_some() || wider.is_some() {
+        let momentary_ppm = policy.momentary_ppm;
+        put(key::carbon(), Record::of(&Carbon { operating, wider, momentary_ppm }));
+    }
     for (id, member) in (0u16..).map(MemberId).zip(&genesis.members) {
+        if let Some(source) = Source::of(policy, &member.class) {
+            put(key::source(id), Record::of(&source));
+        }
         let record = Member {
             name: member.name.clone(),
             role: member.role,
@@ -45,7 +61,8 @@ pub(super) fn outcome(genesis: &Genesis, block: &Block) -> Outcome {
         };
         put(key::member(id), Record::of(&record));
         let account = Account {
-            balance: member.deposit,
+            // Where gates are sealed, money is committed: it stands on the sealed side.
+            balance: if setup.is_some() { Money::ZERO } else { member.deposit },
             stake: member.stake,
             held: 0,
             injected: Joules::ZERO,
@@ -59,6 +76,9 @@ pub(super) fn outcome(genesis: &Genesis, block: &Block) -> Outcome {
     }
     for name in [PotName::Remainder, PotName::Losses, PotName::Slashed] {
         put(key::pot(name), Record::of(&Pot::default()));
+    }
+    if let Some(setup) = setup {
+        super::sealed::birth(genesis, &setup, block.height, &mut put);
     }
     outcome
 }

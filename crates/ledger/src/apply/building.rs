@@ -3,6 +3,7 @@
 use super::{
     Run,
     commands::{Step, pass, wrong_phase},
+    stated::Stated,
 };
 use crate::{
     Digest, Role,
@@ -17,11 +18,9 @@ use crate::{
 };
 use bytes::Bytes;
 use commonware_codec::DecodeExt as _;
-use gridaccord_dispatch::{Answer, Problem, Resource, Setting, State, check};
+use gridaccord_dispatch::{Plan, Problem, Resource, Setting, State};
 use gridaccord_model::{GateId, MemberId, Need, Offer, Price, codec::Bounded};
-
-/// Rule A0: the bytes are no answer.
-const RULE_MALFORMED: u16 = 0;
+use std::collections::BTreeMap;
 
 impl<R: Read> Run<'_, R> {
     pub(super) fn take_commitment(
@@ -90,7 +89,12 @@ impl<R: Read> Run<'_, R> {
     }
 
     /// Rules B1 and B6.
-    fn seat_of(&mut self, gate: GateId, count: u16, builder: MemberId) -> Step<(u16, Seat)> {
+    pub(super) fn seat_of(
+        &mut self,
+        gate: GateId,
+        count: u16,
+        builder: MemberId,
+    ) -> Step<(u16, Seat)> {
         let seats = self.store.seats(gate, count)?;
         match (0u16..).zip(seats).find(|(_, seat)| seat.member == builder) {
             None => Ok(Err(Refusal::NoSeat(builder))),
@@ -101,7 +105,6 @@ impl<R: Read> Run<'_, R> {
         }
     }
 
-    /// Checks an answer in exact integers: every replica does, and none trusts another's word.
     fn check_answer(
         &mut self,
         gate: &Gate,
@@ -109,29 +112,16 @@ impl<R: Read> Run<'_, R> {
         bytes: &[u8],
     ) -> Result<Verdict, Stop> {
         let gap_ppb = self.rules.thresholds.gap_ppb;
-        let problem = self.problem(gate)?;
-        let verdict = match Answer::decode(bytes) {
-            Err(_) => Verdict::Refused { rule: RULE_MALFORMED },
-            Ok(answer) => match check(problem, &answer, gap_ppb) {
-                Err(refusal) => Verdict::Refused { rule: refusal.rule() },
-                Ok(verified) => Verdict::Valid {
-                    score: Score {
-                        cost: verified.cost,
-                        bound: verified.bound,
-                        turnover: verified.turnover,
-                        price: verified.price,
-                        concentration_mw: u64::try_from(verified.concentration_mw)
-                            .unwrap_or(u64::MAX),
-                    },
-                },
-            },
-        };
+        let verdict = self.problem(gate)?.judge(bytes, gap_ppb);
         match verdict {
             Verdict::Valid { score } => {
                 self.events.push(Event::AnswerValid { gate: gate.id, builder, score })
             }
             Verdict::Refused { rule } => {
                 self.events.push(Event::AnswerRefused { gate: gate.id, builder, rule })
+            }
+            Verdict::Infeasible {} => {
+                self.events.push(Event::InfeasibleProven { gate: gate.id, builder });
             }
             Verdict::Waiting {} | Verdict::Equivocated {} => {}
         }
@@ -140,7 +130,7 @@ impl<R: Read> Run<'_, R> {
 
     /// Loss threshold on the price (requirement C9). Offers and needs alone make the price, so a rise is no
     /// builder's fault: it ends the gate and costs nobody a wager.
-    fn price_rise_allowed(&self, price: Price) -> bool {
+    pub(super) fn price_rise_allowed(&self, price: Price) -> bool {
         let rise_ppm = self.rules.thresholds.price_rise_ppm;
         let Some(last) = self.head.price.filter(|_| rise_ppm > 0) else {
             return true;
@@ -150,18 +140,26 @@ impl<R: Read> Run<'_, R> {
     }
 
     /// The gate's problem, as its closed book states it.
-    pub(super) fn problem(&mut self, gate: &Gate) -> Result<&Problem, Stop> {
+    pub(super) fn problem(&mut self, gate: &Gate) -> Result<&Stated, Stop> {
         if !self.problems.contains_key(&gate.id) {
-            let problem = self.build_problem(gate)?;
+            let parts = self.store.parts(gate)?;
+            let problem = match self.horizon_intervals() {
+                Some(_) => self.state_horizon(gate, parts)?,
+                None => Stated::Open(Box::new(self.build_problem(gate, parts)?)),
+            };
             self.problems.insert(gate.id, problem);
         }
         Ok(&self.problems[&gate.id])
     }
 
-    fn build_problem(&mut self, gate: &Gate) -> Result<Problem, Stop> {
+    fn build_problem(
+        &mut self,
+        gate: &Gate,
+        parts: Vec<(MemberId, Part)>,
+    ) -> Result<Problem, Stop> {
         let mut offerers: Vec<(MemberId, BodyId)> = Vec::new();
         let mut needs: Vec<(MemberId, Need)> = Vec::new();
-        for (member, part) in self.store.parts(gate)? {
+        for (member, part) in parts {
             offerers.extend(part.offer.map(|body| (member, body)));
             needs.extend(part.need.map(|need| (member, need)));
         }
@@ -196,31 +194,38 @@ impl<R: Read> Run<'_, R> {
             .and_then(|position| seats.get(position));
         self.touch_builders(&seats);
         let Some((seat, score, body)) = best.and_then(valid_answer) else {
-            return self.fail(gate, Failure::NoValidAnswer);
+            let proven = seats.iter().any(|seat| seat.verdict == Verdict::Infeasible {});
+            let reason = if proven { Failure::Infeasible } else { Failure::NoValidAnswer };
+            return self.fail(gate, reason);
         };
-        if !self.price_rise_allowed(score.price) {
+        let (price, bound) = trust::best_proof(&seats).unwrap_or((score.price, score.bound));
+        if !self.price_rise_allowed(price) {
             return self.fail(gate, Failure::PriceRise);
         }
         self.store.touch_rosters(&gate);
         let bytes = self.store.bodies(&[body])?.remove(0);
-        let answer = Answer::decode(&bytes).expect("a valid verdict is of bytes that decode");
-        let set_points = self.set_points(&gate, &answer)?;
+        let plans = self.problem(&gate)?.plan(&bytes);
+        if !self.carbon_allowed(&plans)? {
+            return self.fail(gate, Failure::Carbon);
+        }
+        let set_points = self.set_points(&gate, &plans)?;
+        self.roll(&gate, &plans)?;
         self.settle_wagers(&gate, &seats)?;
 
         let decision = Decision {
             winner: seat.member,
             answer: body,
-            price: score.price,
+            price,
             cost: score.cost,
-            bound: score.bound,
+            bound,
             turnover: score.turnover,
         };
         self.store.put(key::decision(gate.id), &decision);
-        self.head.price = Some(score.price);
+        self.head.price = Some(price);
         self.events.push(Event::Decided {
             gate: gate.id,
             winner: seat.member,
-            price: score.price,
+            price,
             cost: score.cost,
             gap_ppb: decision.gap_ppb(),
             set_points,
@@ -233,15 +238,14 @@ impl<R: Read> Run<'_, R> {
     fn set_points(
         &mut self,
         gate: &Gate,
-        answer: &Answer,
+        plans: &BTreeMap<MemberId, Plan>,
     ) -> Result<Bounded<SetPoint, { crate::records::PARTS_MAX }>, Stop> {
-        let plans = self.problem(gate)?.plan(&answer.solution);
         let mut set_points = Vec::with_capacity(plans.len());
         for (member, plan) in plans {
-            let mut part: Part = self.store.get(&key::part(gate.id, member))?;
+            let mut part: Part = self.store.get(&key::part(gate.id, *member))?;
             part.set_point = Some(plan.net());
-            self.store.put(key::part(gate.id, member), &part);
-            set_points.push(SetPoint { member, power: plan.net() });
+            self.store.put(key::part(gate.id, *member), &part);
+            set_points.push(SetPoint { member: *member, power: plan.net() });
         }
         Ok(Bounded::new(set_points).expect("a gate admits no more participants"))
     }

@@ -1,7 +1,7 @@
 //! Commands, one by one, in the block's order. Each is checked in the order of `docs/rules.md`, then takes
 //! effect whole.
 
-use super::Run;
+use super::{Run, pieces::Posted};
 use crate::{
     command::{Command, SignedCommand, verify_all},
     event::{Event, Receipt},
@@ -39,6 +39,9 @@ impl<R: Read> Run<'_, R> {
         let authors = self.authors(commands);
         self.touch_parts(commands);
         let all_signed = self.store.is_complete() && self.all_signed(commands, &authors);
+        if all_signed || !self.store.is_complete() {
+            self.verify_early(commands);
+        }
         for (signed, author) in commands.iter().zip(authors) {
             let key_checked = author.filter(|_| all_signed).map(|member| member.key);
             if let Ok(result) = self.run_command(signed, key_checked.as_ref()) {
@@ -66,7 +69,11 @@ impl<R: Read> Run<'_, R> {
                 continue;
             };
             match gate.phase {
-                Phase::Open { .. } => self.store.touch([key::roster(id, next_page(&gate))]),
+                Phase::Open { .. } => self.store.touch([
+                    key::roster(id, next_page(&gate)),
+                    key::source(author),
+                    key::outlook(id),
+                ]),
                 Phase::Drawn { drawn } => self.store.touch_seats(id, drawn.seats),
                 Phase::Committed { committed } => {
                     self.store.touch_seats(id, committed.seats);
@@ -117,7 +124,11 @@ impl<R: Read> Run<'_, R> {
     }
 
     fn run_checked(&mut self, author: MemberId, member: &mut Member, command: &Command) -> Step {
+        if self.kind_forbids(command) {
+            return Ok(Err(self.kind_wrong()));
+        }
         match command {
+            Command::Sealed { sealed } => self.run_sealed(author, &sealed.0),
             Command::Offer { gate, offer } => self.take_offer(author, *gate, offer),
             Command::Need { gate, need } => self.take_need(author, *gate, need),
             Command::Wager { gate, tokens } => self.take_wager(author, *gate, *tokens),
@@ -132,6 +143,13 @@ impl<R: Read> Run<'_, R> {
                 *gate,
                 Metered { injected: *injected, absorbed: *absorbed },
             ),
+            Command::Post { gate, posting } => self.take_posting(author, *gate, posting),
+            Command::Piece { gate, index, of, bytes } => {
+                self.take_piece(author, *gate, Posted { index: *index, of: *of, bytes })
+            }
+            Command::RevealPieces { gate, builder, salt } => {
+                self.take_reveal_of_pieces(author, *gate, *builder, salt)
+            }
             Command::RotateKey { key } => {
                 member.key = key.clone();
                 Ok(Ok(()))
@@ -140,6 +158,7 @@ impl<R: Read> Run<'_, R> {
     }
 
     fn take_offer(&mut self, author: MemberId, id: GateId, offer: &Offer) -> Step {
+        pass!(self.kind_is(false));
         let mut gate = pass!(self.open_gate(id)?);
         pass!(offer.check().map_err(Refusal::Offer));
         let cap = self.params.market.price_cap;
@@ -148,6 +167,7 @@ impl<R: Read> Run<'_, R> {
         {
             return Ok(Err(Refusal::OfferBelowFloor { cap }));
         }
+        pass!(self.may_offer(author)?);
         let (mut part, page) = pass!(self.part(&gate, author)?);
         if part.offer.is_none() && part.need.is_none() {
             gate.book.market = gate.book.market.saturating_add(1);
@@ -159,6 +179,7 @@ impl<R: Read> Run<'_, R> {
     }
 
     fn take_need(&mut self, author: MemberId, id: GateId, need: &Need) -> Step {
+        pass!(self.kind_is(false));
         let mut gate = pass!(self.open_gate(id)?);
         pass!(need.check().map_err(Refusal::Need));
         let (mut part, page) = pass!(self.part(&gate, author)?);
@@ -240,7 +261,7 @@ impl<R: Read> Run<'_, R> {
     }
 
     /// Rules C5 and C6 for what only an open gate takes.
-    fn open_gate(&mut self, id: GateId) -> Step<Gate> {
+    pub(super) fn open_gate(&mut self, id: GateId) -> Step<Gate> {
         let gate = pass!(self.live_gate(id)?);
         match gate.phase {
             Phase::Open { .. } => Ok(Ok(gate)),
@@ -251,7 +272,7 @@ impl<R: Read> Run<'_, R> {
     /// The member's part in the gate; where it is new, with the roster page it will stand on. Rule C7.
     ///
     /// Nothing is written yet: the command may still be refused.
-    fn part(&mut self, gate: &Gate, member: MemberId) -> Step<(Part, Option<Roster>)> {
+    pub(super) fn part(&mut self, gate: &Gate, member: MemberId) -> Step<(Part, Option<Roster>)> {
         if let Some(part) = self.store.find(&key::part(gate.id, member))? {
             return Ok(Ok((part, None)));
         }
@@ -263,7 +284,13 @@ impl<R: Read> Run<'_, R> {
     }
 
     /// Writes a part and its gate, and enters a member that is new into its roster page.
-    fn put_part(&mut self, mut gate: Gate, member: MemberId, part: &Part, page: Option<Roster>) {
+    pub(super) fn put_part(
+        &mut self,
+        mut gate: Gate,
+        member: MemberId,
+        part: &Part,
+        page: Option<Roster>,
+    ) {
         if let Some(page) = page {
             let mut members = page.members.into_inner();
             members.push(member);

@@ -6,12 +6,12 @@ use crate::{
     draw::{Bidder, draw},
     event::Event,
     gate::{Book, Dispatched, Failure, Gate, Open, Phase, Seat, Verdict},
-    records::{Account, LIVE_GATES_MAX, Member, Owner, key, slot},
+    records::{Account, LIVE_GATES_MAX, Member, Outlook, Owner, key, slot},
+    sealed::{Opening, Stage},
     state::Read,
     store::Stop,
     trust,
 };
-use gridaccord_dispatch::merit;
 use gridaccord_model::{GateId, MemberId, Money, codec::Bounded};
 
 /// Views that a draw of great significance waits for: a seed can leak early to f + 1 voters.
@@ -27,7 +27,11 @@ impl<R: Read> Run<'_, R> {
             if !due || self.head.live & slot(id) != 0 {
                 return;
             }
-            let significance = self.head.turnover.max(self.rules.trust.significance_floor);
+            let significance = match &self.setup {
+                // Turnovers are hidden there: a public constant stands for them.
+                Some(setup) => setup.significance(&market),
+                None => self.head.turnover.max(self.rules.trust.significance_floor),
+            };
             let mut gate = Gate {
                 id,
                 interval: market.interval(id),
@@ -48,6 +52,13 @@ impl<R: Read> Run<'_, R> {
             if market.closes(id) <= self.head.now {
                 // The chain stood still: only this block's proposer could have a part in it.
                 gate.phase = self.fail_phase(id, Failure::Late);
+            } else if let Some(setup) = self.setup
+                && let Ok(phase) = self.open_sealed(&setup, &gate)
+            {
+                gate.phase = phase;
+            }
+            if self.horizon_intervals().is_some() {
+                self.store.put(key::outlook(id), &Outlook::default());
             }
             self.put_gate(&gate);
         }
@@ -64,9 +75,14 @@ impl<R: Read> Run<'_, R> {
             return Ok(gate);
         };
         let seats = self.seat_builders(&gate, &seed)?;
-        let trust = self.rules.trust;
-        gate.phase =
-            Phase::Drawn { drawn: closed.draw(seats, self.block.height, trust.commit_window) };
+        let (trust, height) = (self.rules.trust, self.block.height);
+        gate.phase = match self.setup {
+            // There is nothing to commit to: the drawn open sums.
+            Some(_) => {
+                Phase::Sealed { stage: Stage::Opening { opening: Opening::start(seats, height) } }
+            }
+            None => Phase::Drawn { drawn: closed.draw(seats, height, trust.commit_window) },
+        };
         Ok(gate)
     }
 
@@ -123,6 +139,9 @@ impl<R: Read> Run<'_, R> {
     /// Open → Closed at gate closure; Decided → Dispatched at the interval's start; what is undecided by then
     /// fails: nothing is decided in the past.
     pub(super) fn move_by_time(&mut self, mut gate: Gate) -> Result<Gate, Stop> {
+        if let Some(setup) = self.setup {
+            return self.move_sealed_by_time(&setup, gate);
+        }
         let late = self.head.now >= gate.interval.start;
         match gate.phase {
             Phase::Open { .. }
@@ -140,7 +159,8 @@ impl<R: Read> Run<'_, R> {
                 if gate.book.bidders == 0 {
                     return self.fail(gate, Failure::NoBuilders);
                 }
-                if merit::imbalance(self.problem(&gate)?).is_some() {
+                self.fix_outlook(&gate)?;
+                if self.problem(&gate)?.is_unbalanced() {
                     return self.fail(gate, Failure::Infeasible);
                 }
                 let closed =
@@ -171,7 +191,7 @@ impl<R: Read> Run<'_, R> {
         }
     }
 
-    fn beacon_offset(&self, gate: &Gate) -> u64 {
+    pub(super) fn beacon_offset(&self, gate: &Gate) -> u64 {
         let trust = &self.rules.trust;
         if gate.significance > trust.significance_ref {
             trust.beacon_offset.max(BEACON_OFFSET_SIGNIFICANT)
@@ -183,6 +203,9 @@ impl<R: Read> Run<'_, R> {
     /// Drawn → Committed → Revealed → Decided when everybody is done or the window is over;
     /// Dispatched → Metered → Settled when every reading is in or due.
     pub(super) fn move_when_full(&mut self, mut gate: Gate) -> Result<Gate, Stop> {
+        if let Some(setup) = self.setup {
+            return self.move_sealed_when_full(&setup, gate);
+        }
         let height = self.block.height;
         if let Phase::Drawn { drawn } = gate.phase
             && drawn.complete(height)
@@ -229,16 +252,23 @@ impl<R: Read> Run<'_, R> {
                 let seats = self.store.seats(gate.id, committed.seats)?;
                 self.settle_wagers(&gate, &seats)?;
             }
-            Phase::Decided { .. }
+            Phase::Sealed { stage: Stage::Opening { opening } } => {
+                self.release_seats(&gate, opening.seats)?;
+            }
+            Phase::Sealed { .. }
+            | Phase::Decided { .. }
             | Phase::Dispatched { .. }
             | Phase::Settled { .. }
             | Phase::Failed { .. } => {}
+        }
+        if self.setup.is_some() {
+            self.end_sealed(gate.id)?;
         }
         gate.phase = self.fail_phase(gate.id, reason);
         Ok(gate)
     }
 
-    fn fail_phase(&mut self, gate: GateId, reason: Failure) -> Phase {
+    pub(super) fn fail_phase(&mut self, gate: GateId, reason: Failure) -> Phase {
         match reason {
             // A wager that nobody can afford must not outlive what made it so large.
             Failure::NoBuilders => {
@@ -263,7 +293,7 @@ impl<R: Read> Run<'_, R> {
     }
 
     /// Gives wagers of distinct members back.
-    fn release(&mut self, wagers: &[(MemberId, u64)]) -> Result<(), Stop> {
+    pub(super) fn release(&mut self, wagers: &[(MemberId, u64)]) -> Result<(), Stop> {
         let wagers: Vec<_> = wagers.iter().filter(|(_, wager)| *wager > 0).collect();
         let keys: Vec<_> = wagers.iter().map(|(member, _)| key::account(*member)).collect();
         let accounts: Vec<Account> = self.store.get_all(&keys)?;

@@ -1,9 +1,19 @@
-//! Rules G1–G14: what a genesis document must be before a chain starts from it.
+//! Rules G1–G17: what a genesis document must be before a chain starts from it.
 
-use super::Genesis;
-use crate::records::LIVE_GATES_MAX;
-use gridaccord_dispatch::DURATION_MAX_S;
-use gridaccord_model::{Money, Price};
+use super::{Genesis, Role};
+use crate::{
+    records::LIVE_GATES_MAX,
+    sealed::{self, TermsError},
+};
+use gridaccord_dispatch::{
+    DURATION_MAX_S,
+    horizon::{self, INTENSITY_MAX},
+};
+use gridaccord_model::{
+    Money, Price,
+    carbon::CarbonPolicyError,
+    terms::{GateKind, HORIZON_INTERVALS_MAX},
+};
 use std::collections::BTreeSet;
 
 /// Highest price cap, about a thousand currency per kWh: with it every settlement fits [`Money`].
@@ -17,6 +27,8 @@ pub const STAKE_MAX: u64 = 1 << 53;
 pub const PRICE_INTERVAL_MAX: i64 = 1 << 34;
 /// Most seats of a gate.
 pub const SEATS_MAX: u16 = 64;
+/// Most seats of a gate of kind *horizon*.
+pub const HORIZON_SEATS_MAX: u16 = 16;
 
 /// Why a genesis document is refused, in the order the rules run. Numbers are never reused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -73,10 +85,22 @@ pub enum GenesisError {
     /// Rule G14.
     #[error("market: price_cap times interval_s is {0}, above {limit}; shorten the interval or lower the cap", limit = PRICE_INTERVAL_MAX)]
     SettlementTooLarge(i64) = 14,
+    /// Rule G15.
+    #[error("market: a horizon has 1 to {limit} intervals, not {0}", limit = HORIZON_INTERVALS_MAX)]
+    HorizonInvalid(u16) = 15,
+    /// Rule G16.
+    #[error("carbon: {0}")]
+    CarbonInvalid(CarbonPolicyError) = 16,
+    /// Rule G17.
+    #[error("a market of horizons needs {0}")]
+    HorizonUnfit(&'static str) = 17,
+    /// Rules T1–T10.
+    #[error(transparent)]
+    Sealed(#[from] TermsError) = 64,
 }
 
 impl Genesis {
-    /// Checks rules G1–G14.
+    /// Checks rules G1–G17, and T1–T10 of sealed gates.
     ///
     /// # Errors
     /// The first rule broken.
@@ -87,7 +111,47 @@ impl Genesis {
             return Err(GenesisError::ClockStandsStill);
         }
         self.check_market()?;
-        self.check_trust()
+        self.check_trust()?;
+        if let GateKind::Horizon { intervals } = self.market.kind
+            && !(1..=HORIZON_INTERVALS_MAX).contains(&intervals)
+        {
+            return Err(GenesisError::HorizonInvalid(intervals));
+        }
+        self.carbon.check().map_err(GenesisError::CarbonInvalid)?;
+        match self.market.kind {
+            GateKind::Horizon { .. } => self.check_horizon(),
+            GateKind::Sealed { .. } => Ok(sealed::check(self)?),
+            GateKind::Open {} => Ok(()),
+        }
+    }
+
+    /// Rule G17: what the problem over many intervals takes, beside what each gate takes.
+    fn check_horizon(&self) -> Result<(), GenesisError> {
+        let factors = self.carbon.factors.iter().map(|factor| {
+            let beyond = factor.beyond_operating_mg_per_kwh(self.carbon.wider);
+            factor.operating_mg_per_kwh.saturating_add(beyond)
+        });
+        let caps = [self.carbon.operating_max_mg_per_kwh, self.carbon.wider_max_mg_per_kwh];
+        let intensity = factors.chain(caps.into_iter().flatten()).max().unwrap_or(0);
+        let utilities = self.members.iter().filter(|member| member.role == Role::Utility).count();
+        let market = &self.market;
+        let needs = [
+            ("interval_s of at most 16,384", market.interval_s <= horizon::DURATION_MAX_S),
+            (
+                "close_lead_s of at most period_s: a gate starts from the plan of the one before",
+                market.close_lead_s <= market.period_s,
+            ),
+            (
+                "at most 16 seats: each may reveal a whole horizon",
+                self.trust.seats <= HORIZON_SEATS_MAX,
+            ),
+            ("at most one utility: there is one tie", utilities <= 1),
+            ("carbon factors and caps of at most 2,097,152 mg/kWh", intensity <= INTENSITY_MAX),
+        ];
+        match needs.iter().find(|(_, holds)| !holds) {
+            Some((need, _)) => Err(GenesisError::HorizonUnfit(need)),
+            None => Ok(()),
+        }
     }
 
     fn check_validators(&self) -> Result<(), GenesisError> {

@@ -56,6 +56,7 @@ impl Market {
     #[must_use]
     pub fn of(scenario: &Scenario, window: Range<u32>) -> Self {
         Self {
+            kind: scenario.market.kind,
             first_start: scenario.interval(window.start).start,
             interval_s: scenario.horizon.interval_s,
             period_s: scenario.horizon.period_s,

@@ -9,12 +9,12 @@ use gridaccord_model::{
 };
 use std::collections::BTreeMap;
 
-fn records(world: &World) -> BTreeMap<Key, Record> {
+pub(crate) fn records(world: &World) -> BTreeMap<Key, Record> {
     world.state.records().map(|(key, record)| (*key, record.clone())).collect()
 }
 
 /// Asserts that a block of this command refuses it by this rule and changes only head and, if `nonce`, nonce.
-fn refuse(world: &mut World, signed: SignedCommand, refusal: Refusal, rule: &str) {
+pub(crate) fn refuse(world: &mut World, signed: SignedCommand, refusal: Refusal, rule: &str) {
     let author = signed.member.0;
     let mut expected = records(world);
     if refusal.uses_nonce() {
@@ -30,13 +30,18 @@ fn refuse(world: &mut World, signed: SignedCommand, refusal: Refusal, rule: &str
     assert_eq!(records(world), expected, "rule {rule}");
 }
 
-fn row(world: &mut World, (author, command): (u16, Command), refusal: Refusal, rule: &str) {
+pub(crate) fn row(
+    world: &mut World,
+    (author, command): (u16, Command),
+    refusal: Refusal,
+    rule: &str,
+) {
     let nonce = world.member(author).unwrap().nonce;
     let signed = world.sign(author, nonce, command);
     refuse(world, signed, refusal, rule);
 }
 
-fn wrong_phase(gate: u64, phase: &'static str, needed: &'static str) -> Refusal {
+pub(crate) fn wrong_phase(gate: u64, phase: &'static str, needed: &'static str) -> Refusal {
     Refusal::PhaseWrong { gate: GateId(gate), phase, needed }
 }
 

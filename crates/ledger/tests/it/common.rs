@@ -10,9 +10,12 @@ use gridaccord_ledger::{
     Receipt, Record, Refusal, Role, Seed, SignedCommand, agenda, apply,
     command::commitment,
     gate::{Failure, Gate, Phase, Seat},
-    genesis::{Clock, GenesisMember, Group, Market, Thresholds, Trust, Validator},
+    genesis::{
+        CarbonPolicy, Clock, GateKind, GenesisMember, Group, Market, Thresholds, Trust, Validator,
+    },
     memory::MemoryState,
     records::{Account, Head, Member, Owner, Part, Pot, PotName, Roster, key},
+    sealed::{self, SealedPart, Stage},
 };
 use gridaccord_model::{
     Block as Step, CostCurve, GateId, Joules, MemberId, Money, Need, Offer, OwnerId, Price, Tier,
@@ -59,6 +62,7 @@ pub(crate) fn member(name: &str, role: Role, owner: u16, seed: u64) -> GenesisMe
     GenesisMember {
         name: Label::new(name).unwrap(),
         role,
+        class: Label::default(),
         owner: OwnerId(owner),
         key: private_key(seed).public_key(),
         stake: 10_000,
@@ -87,6 +91,7 @@ pub(crate) fn genesis_of(cast: &[(&str, Role)]) -> Genesis {
             drift_ms: 500,
         },
         market: Market {
+            kind: GateKind::default(),
             first_start: TimeS(START),
             interval_s: 300,
             period_s: 300,
@@ -113,6 +118,7 @@ pub(crate) fn genesis_of(cast: &[(&str, Role)]) -> Genesis {
             beta_false_ppm: 500_000,
         },
         thresholds: Thresholds { gap_ppb: 1_000_000, price_rise_ppm: 0, energy_loss_ppm: 20_000 },
+        carbon: CarbonPolicy::default(),
         validators: Bounded::new(validators).unwrap(),
         members: Bounded::new(members).unwrap(),
     }
@@ -446,7 +452,18 @@ impl World {
                         *held.entry(seat.member.0).or_default() += seat.wager;
                     }
                 }
+                Phase::Sealed { stage: Stage::Opening { .. } } => {
+                    for seat in self.seats(gate.0) {
+                        *held.entry(seat.member.0).or_default() += seat.wager;
+                    }
+                }
                 _ => {}
+            }
+            for id in (0u16..).take(self.genesis.members.len()) {
+                let part = sealed::key::part(gate, MemberId(id));
+                if let Some(part) = self.state.find::<SealedPart>(&part) {
+                    *held.entry(id).or_default() += u64::from(part.bond);
+                }
             }
         }
         for id in (0u16..).take(self.genesis.members.len()) {

@@ -1,13 +1,14 @@
-//! Rules G1–G14, one row each, and what a document that passes them starts from.
+//! Rules G1–G16, one row each, and what a document that passes them starts from.
 
 use super::common::*;
 use gridaccord_ledger::{
     Genesis,
-    genesis::{GenesisError, Validator},
+    genesis::{GateKind, GenesisError, Validator},
     records::{Head, Params, PotName, key},
 };
 use gridaccord_model::{
     GateId, Money, Price, TimeS,
+    carbon::CarbonPolicyError,
     codec::{Bounded, Label},
 };
 
@@ -15,6 +16,10 @@ fn with(change: impl FnOnce(&mut Genesis)) -> Result<(), GenesisError> {
     let mut genesis = genesis();
     change(&mut genesis);
     genesis.check()
+}
+
+fn horizon(intervals: u16) -> GateKind {
+    GateKind::Horizon { intervals }
 }
 
 fn with_members(
@@ -108,6 +113,18 @@ fn rules_of_genesis() {
             "G14",
             with(|genesis| genesis.market.price_cap = Price(57_266_231)),
             SettlementTooLarge(57_266_231 * 300),
+        ),
+        ("G15", with(|genesis| genesis.market.kind = horizon(0)), HorizonInvalid(0)),
+        ("G15", with(|genesis| genesis.market.kind = horizon(289)), HorizonInvalid(289)),
+        (
+            "G16",
+            with(|genesis| genesis.carbon.operating_max_mg_per_kwh = Some(1)),
+            CarbonInvalid(CarbonPolicyError::CapWithoutFactors),
+        ),
+        (
+            "G16",
+            with(|genesis| genesis.carbon.momentary_ppm = 1_000_001),
+            CarbonInvalid(CarbonPolicyError::MomentaryTooLarge(1_000_001)),
         ),
     ];
     for (rule, found, expected) in rows {

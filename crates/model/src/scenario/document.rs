@@ -95,6 +95,7 @@ pub(crate) struct Document {
     pub(crate) trust: TrustText,
     #[serde(default)]
     pub(crate) thresholds: ThresholdsText,
+    pub(crate) carbon: Option<Spanned<CarbonText>>,
     pub(crate) demo: Option<DemoText>,
     #[serde(default)]
     pub(crate) profiles: BTreeMap<Spanned<String>, ProfileText>,
@@ -118,6 +119,7 @@ pub(crate) struct HorizonText {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct MarketText {
+    pub(crate) horizon_intervals: Option<Number>,
     pub(crate) open_lead_s: Number,
     pub(crate) close_lead_s: Number,
     pub(crate) meter_lag_s: Number,
@@ -149,6 +151,37 @@ pub(crate) struct ThresholdsText {
     pub(crate) gap_ppb: Option<Number>,
     pub(crate) price_rise_ppm: Option<Number>,
     pub(crate) energy_loss_ppm: Option<Number>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CarbonText {
+    pub(crate) version: String,
+    #[serde(default)]
+    pub(crate) forbidden: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(crate) boundary: BoundaryText,
+    pub(crate) operating_max_g_per_kwh: Option<Number>,
+    pub(crate) wider_max_g_per_kwh: Option<Number>,
+    pub(crate) momentary_ppm: Option<Number>,
+    pub(crate) factors: BTreeMap<Spanned<String>, FactorText>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum BoundaryText {
+    #[default]
+    Embodied,
+    Travel,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FactorText {
+    pub(crate) operating_g_per_kwh: Number,
+    pub(crate) embodied_g_per_kwh: Number,
+    pub(crate) travel_g_per_kwh: Option<Number>,
+    pub(crate) source: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -193,6 +226,7 @@ pub(crate) struct MemberText {
     pub(crate) deposit_currency: Option<Number>,
     pub(crate) offer: Option<Spanned<OfferText>>,
     pub(crate) tie: Option<Spanned<TieText>>,
+    pub(crate) storage: Option<Spanned<StorageText>>,
     pub(crate) need: Option<Spanned<NeedText>>,
 }
 
@@ -224,6 +258,10 @@ pub(crate) struct OfferText {
     pub(crate) blocks: Option<Vec<BlockText>>,
     pub(crate) quadratic_per_kw2h: Option<SeriesAt>,
     pub(crate) linear_per_kwh: Option<SeriesAt>,
+    pub(crate) ramp_up_w_per_interval: Option<Number>,
+    pub(crate) ramp_up_kw_per_interval: Option<Number>,
+    pub(crate) ramp_down_w_per_interval: Option<Number>,
+    pub(crate) ramp_down_kw_per_interval: Option<Number>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -243,6 +281,36 @@ pub(crate) struct TieText {
     pub(crate) export_max_w: Option<SeriesAt>,
     pub(crate) export_max_kw: Option<SeriesAt>,
     pub(crate) export_price_per_kwh: Option<SeriesAt>,
+    pub(crate) demand_charge_per_kw: Option<Number>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct StorageText {
+    pub(crate) charge_max_w: Option<Number>,
+    pub(crate) charge_max_kw: Option<Number>,
+    pub(crate) discharge_max_w: Option<Number>,
+    pub(crate) discharge_max_kw: Option<Number>,
+    pub(crate) capacity_wh: Option<Number>,
+    pub(crate) capacity_kwh: Option<Number>,
+    pub(crate) initial_wh: Option<Number>,
+    pub(crate) initial_kwh: Option<Number>,
+    pub(crate) final_min_wh: Option<Number>,
+    pub(crate) final_min_kwh: Option<Number>,
+    pub(crate) charge_efficiency: Option<Number>,
+    pub(crate) discharge_efficiency: Option<Number>,
+    pub(crate) loss_share_per_interval: Option<Number>,
+    pub(crate) wear_per_kwh: Option<Number>,
+    #[serde(default)]
+    pub(crate) targets: Vec<TargetText>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TargetText {
+    pub(crate) by: Spanned<String>,
+    pub(crate) stored_wh: Option<Number>,
+    pub(crate) stored_kwh: Option<Number>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -252,6 +320,19 @@ pub(crate) struct NeedText {
     pub(crate) firm_kw: Option<SeriesAt>,
     #[serde(default)]
     pub(crate) tiers: Vec<TierText>,
+    #[serde(default)]
+    pub(crate) shiftable: Vec<ShiftableText>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ShiftableText {
+    pub(crate) energy_wh: Option<Number>,
+    pub(crate) energy_kwh: Option<Number>,
+    pub(crate) power_max_w: Option<Number>,
+    pub(crate) power_max_kw: Option<Number>,
+    pub(crate) from: Spanned<String>,
+    pub(crate) until: Spanned<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -263,16 +344,21 @@ pub(crate) struct TierText {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum EventKind {
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum EventKindText {
     Outage,
+    Island,
+    DemandResponse,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct EventText {
-    pub(crate) kind: EventKind,
+    pub(crate) kind: EventKindText,
     pub(crate) member: Spanned<String>,
     pub(crate) at: Spanned<String>,
     pub(crate) until: Option<Spanned<String>>,
+    pub(crate) announced: Option<bool>,
+    pub(crate) import_max_w: Option<Number>,
+    pub(crate) import_max_kw: Option<Number>,
 }

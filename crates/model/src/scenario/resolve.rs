@@ -1,14 +1,15 @@
 //! From the document to a sound scenario: members, groups, profiles and events, each checked where it stands.
 
 use super::{
-    Event, Load, MEMBERS_MAX, Member, Role, Scenario, ScenarioError, Series, clock,
-    document::{Document, EventKind, EventText, GroupText, MemberText, Number, RoleText},
+    Event, EventKind, Load, MEMBERS_MAX, Member, Role, Scenario, ScenarioError, Series, carbon,
+    document::{Document, EventKindText, EventText, GroupText, MemberText, Number, RoleText},
     reader::{Field, Reader},
-    resource,
+    resource, sound,
+    storage::{self, time},
     supply::Supply,
     terms::{self, MICRO, MONEY_MAX},
 };
-use crate::{MemberId, Money, OwnerId, TimeS, offer::POWER_MAX};
+use crate::{MemberId, Money, OwnerId, TimeS, carbon::CLASS_NAME_MAX, offer::POWER_MAX};
 use std::{collections::BTreeMap, ops::Range};
 use toml::Spanned;
 
@@ -28,15 +29,16 @@ pub(super) fn scenario(text: &str) -> Result<Scenario, ScenarioError> {
     let market = terms::market(&mut reader, &document.market)?;
     let trust = terms::trust(&mut reader, &document.trust)?;
     let thresholds = terms::thresholds(&mut reader, &document.thresholds)?;
+    let carbon = carbon::policy(&mut reader, document.carbon.as_ref())?;
     let demo = terms::demo(&mut reader, document.demo.as_ref(), &horizon)?;
     for (name, profile) in &document.profiles {
         reader.add_profile(name, profile)?;
     }
-    let members = Roll::default().call(&mut reader, &document)?;
+    let members = Roll { start: horizon.start, ..Roll::default() }.call(&mut reader, &document)?;
     let events = document
         .events
         .iter()
-        .map(|event| resolve_event(&reader, event, &members.list, horizon.start))
+        .map(|event| resolve_event(&mut reader, event, &members.list, horizon.start))
         .collect::<Result<_, _>>()?;
     let scenario = Scenario {
         name: document.name.get_ref().clone(),
@@ -45,43 +47,21 @@ pub(super) fn scenario(text: &str) -> Result<Scenario, ScenarioError> {
         market,
         trust,
         thresholds,
+        carbon,
         demo,
         members: members.list,
         events,
         roundings: reader.roundings.clone(),
     };
-    check_offers_and_needs(&reader, &scenario, &members.spans)?;
+    sound::check(&reader, &scenario, &members.spans)?;
     Ok(scenario)
-}
-
-/// Runs the ledger's own rules over every interval, so that nothing derived from the scenario fails later.
-fn check_offers_and_needs(
-    reader: &Reader<'_>,
-    scenario: &Scenario,
-    spans: &[Range<usize>],
-) -> Result<(), ScenarioError> {
-    for ((id, member), span) in scenario.members().zip(spans) {
-        for interval in 0..scenario.horizon.intervals {
-            let refuse = |message: String| {
-                reader.refuse(
-                    span.clone(),
-                    format!("`{}`, interval {interval}: {message}", member.name),
-                )
-            };
-            if let Some(supply) = &member.supply {
-                supply.offer(interval).check().map_err(|error| refuse(error.to_string()))?;
-            }
-            if let Some(need) = scenario.need(id, interval) {
-                need.check().map_err(|error| refuse(error.to_string()))?;
-            }
-        }
-    }
-    Ok(())
 }
 
 /// Members so far, with the place each came from and the owners seen.
 #[derive(Default)]
 struct Roll {
+    /// Start of the first interval: times of day count from its midnight.
+    start: TimeS,
     list: Vec<Member>,
     spans: Vec<Range<usize>>,
     owners: BTreeMap<String, OwnerId>,
@@ -116,19 +96,28 @@ impl Roll {
             deposit_currency,
             offer,
             tie,
+            storage,
             need,
         } = text.get_ref();
-        let supply = match (offer, tie) {
-            (Some(offer), None) => Some(Supply::Plant(resource::offer(reader, offer)?)),
-            (None, Some(tie)) => Some(Supply::Tie(resource::tie(reader, tie)?)),
-            (None, None) => None,
-            (Some(_), Some(tie)) => {
+        let supply = match (offer, tie, storage) {
+            (Some(offer), None, None) => Some(Supply::Plant(resource::offer(reader, offer)?)),
+            (None, Some(tie), None) => Some(Supply::Tie(resource::tie(reader, tie)?)),
+            (None, None, Some(storage)) => {
+                Some(Supply::Storage(storage::storage(reader, storage, self.start)?))
+            }
+            (None, None, None) => None,
+            (Some(_), Some(tie), _) => {
                 return Err(
                     reader.refuse(tie.span(), "a member has an `offer` or a `tie`, not both")
                 );
             }
+            (_, _, Some(storage)) => {
+                let message = "a member has a `storage` or another resource, not both";
+                return Err(reader.refuse(storage.span(), message));
+            }
         };
-        let load = need.as_ref().map(|need| resource::need(reader, need)).transpose()?;
+        let start = self.start;
+        let load = need.as_ref().map(|need| resource::need(reader, need, start)).transpose()?;
         let member = Member {
             name: name.get_ref().clone(),
             role: role_of(*role),
@@ -188,6 +177,10 @@ impl Roll {
                 format!("`{}` is longer than {NAME_MAX} characters", member.name),
             ));
         }
+        if let Some(class) = member.class.as_ref().filter(|class| class.len() > CLASS_NAME_MAX) {
+            let message = format!("the class `{class}` is longer than {CLASS_NAME_MAX} characters");
+            return Err(reader.refuse(at.span(), message));
+        }
         if self.list.iter().any(|other| other.name == member.name) {
             return Err(
                 reader.refuse(at.span(), format!("two members are called `{}`", member.name))
@@ -246,7 +239,7 @@ fn group_loads(
             Some(profile) => reader.scaled(profile, peak)?,
             None => Series(vec![peak]),
         };
-        loads.push(Some(Load { firm, tiers: Vec::new() }));
+        loads.push(Some(Load { firm, tiers: Vec::new(), shiftable: Vec::new() }));
     }
     Ok(loads)
 }
@@ -276,34 +269,67 @@ const fn role_of(role: RoleText) -> Role {
 }
 
 fn resolve_event(
-    reader: &Reader<'_>,
+    reader: &mut Reader<'_>,
     text: &EventText,
     members: &[Member],
     start: TimeS,
 ) -> Result<Event, ScenarioError> {
-    let EventText { kind: EventKind::Outage, member, at, until } = text;
+    let EventText { kind, member, at, until, announced, import_max_w, import_max_kw } = text;
     let position = members.iter().position(|other| other.name == *member.get_ref());
     let id = position.and_then(|position| u16::try_from(position).ok()).map(MemberId).ok_or_else(
         || reader.refuse(member.span(), format!("no member is called `{}`", member.get_ref())),
     )?;
-    if members.get(usize::from(id.0)).is_none_or(|member| member.supply.is_none()) {
-        return Err(reader.refuse(
-            member.span(),
-            format!("`{}` has no resource that could fail", member.get_ref()),
-        ));
-    }
-    let time = |text: &Spanned<String>| {
-        clock::instant_or_time(text.get_ref(), start.0)
-            .map(TimeS)
-            .ok_or_else(|| terms::not_a_time(reader, text))
+    let supply = members.get(usize::from(id.0)).and_then(|member| member.supply.as_ref());
+    let limit = import_max_w.is_some() || import_max_kw.is_some();
+    let refuse = |what: &str| {
+        Err(reader.refuse(member.span(), format!("`{}` has no {what}", member.get_ref())))
     };
-    let from = time(at)?;
-    let until =
-        until.as_ref().map(|until| time(until).map(|time| (time, until.span()))).transpose()?;
+    match (kind, supply) {
+        (EventKindText::Outage, None) => return refuse("resource that could fail"),
+        (EventKindText::Island | EventKindText::DemandResponse, supply)
+            if !matches!(supply, Some(Supply::Tie(_))) =>
+        {
+            return refuse("tie; islands and demand response are events of one");
+        }
+        (EventKindText::Outage | EventKindText::Island, _) if limit => {
+            let message = "`import_max` belongs to a demand-response event";
+            return Err(reader.refuse(member.span(), message));
+        }
+        _ => {}
+    }
+    let kind = match kind {
+        EventKindText::Outage => EventKind::Outage,
+        EventKindText::Island => EventKind::Island,
+        EventKindText::DemandResponse => EventKind::DemandResponse {
+            import_max: storage::power(
+                reader,
+                member.span(),
+                ("import_max_w", import_max_w.as_ref()),
+                ("import_max_kw", import_max_kw.as_ref()),
+                POWER_MAX,
+            )?,
+        },
+    };
+    let asked = matches!(kind, EventKind::DemandResponse { .. });
+    let announced = announced.unwrap_or(asked);
+    if asked && !announced {
+        let message = "a demand-response event is announced: somebody asks for it";
+        return Err(reader.refuse(at.span(), message));
+    }
+    let from = time(reader, at, start)?;
+    let until = until
+        .as_ref()
+        .map(|until| time(reader, until, start).map(|time| (time, until.span())))
+        .transpose()?;
     if let Some((end, span)) = &until
         && *end <= from
     {
         return Err(reader.refuse(span.clone(), "an event ends after it begins"));
     }
-    Ok(Event { member: id, from, until: until.map(|(time, _)| time) })
+    if until.is_none() && kind != EventKind::Outage {
+        let message = "an island or a demand-response event needs its end, `until`";
+        return Err(reader.refuse(at.span(), message));
+    }
+    let until = until.map(|(time, _)| time);
+    Ok(Event { kind, announced, member: id, from, until })
 }

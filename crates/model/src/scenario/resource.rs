@@ -2,12 +2,15 @@
 
 use super::{
     Load, ScenarioError, Series,
-    document::{BlockText, NeedText, OfferText, SeriesAt, TieText},
+    document::{BlockText, NeedText, Number, OfferText, SeriesAt, TieText},
     reader::{Field, Reader},
+    storage,
     supply::{Plant, PlantCost, Tie},
     terms::MICRO,
 };
 use crate::{
+    TimeS,
+    horizon::{DEMAND_CHARGE_MAX, RampLimit},
     need::TIERS_MAX,
     offer::{BLOCKS_MAX, LINEAR_MAX, POWER_MAX, PRICE_MAX, QUADRATIC_MAX},
 };
@@ -15,9 +18,10 @@ use std::ops::Range;
 use toml::Spanned;
 
 /// Pico-currency per Wh in one currency per kWh, as a power of ten.
-const LINEAR_POWER: i32 = 9;
+pub(super) const LINEAR_POWER: i32 = 9;
 /// Pico-currency per W²h in one currency per kW²h, as a power of ten.
 const QUADRATIC_POWER: i32 = 6;
+
 pub(super) fn offer(
     reader: &mut Reader<'_>,
     text: &Spanned<OfferText>,
@@ -48,7 +52,38 @@ pub(super) fn offer(
             return Err(reader.refuse(text.span(), message));
         }
     }
-    Ok(Plant { power_min, power_max, cost })
+    let ramp = ramp_of(reader, text)?;
+    if ramp.is_some() && matches!(cost, PlantCost::Blocks(_)) {
+        let refusal = reader.refuse(text.span(), "a ramp limit has no form with `blocks`");
+        return Err(refusal.help("give `price_per_kwh`, or a quadratic cost"));
+    }
+    Ok(Plant { power_min, power_max, cost, ramp })
+}
+
+fn ramp_of(
+    reader: &mut Reader<'_>,
+    text: &Spanned<OfferText>,
+) -> Result<Option<RampLimit>, ScenarioError> {
+    let offer = text.get_ref();
+    let given = |one: &Option<Number>, other: &Option<Number>| one.is_some() || other.is_some();
+    let up = given(&offer.ramp_up_w_per_interval, &offer.ramp_up_kw_per_interval);
+    let down = given(&offer.ramp_down_w_per_interval, &offer.ramp_down_kw_per_interval);
+    if !up && !down {
+        return Ok(None);
+    }
+    let mut limit = |watts, kilowatts| {
+        storage::power(reader, text.span(), watts, kilowatts, crate::horizon::POWER_MAX)
+    };
+    Ok(Some(RampLimit {
+        up: limit(
+            ("ramp_up_w_per_interval", offer.ramp_up_w_per_interval.as_ref()),
+            ("ramp_up_kw_per_interval", offer.ramp_up_kw_per_interval.as_ref()),
+        )?,
+        down: limit(
+            ("ramp_down_w_per_interval", offer.ramp_down_w_per_interval.as_ref()),
+            ("ramp_down_kw_per_interval", offer.ramp_down_kw_per_interval.as_ref()),
+        )?,
+    }))
 }
 
 fn cost_of(reader: &mut Reader<'_>, text: &Spanned<OfferText>) -> Result<PlantCost, ScenarioError> {
@@ -129,12 +164,18 @@ pub(super) fn tie(reader: &mut Reader<'_>, text: &Spanned<TieText>) -> Result<Ti
         );
         return Err(reader.refuse(text.span(), message));
     }
-    Ok(Tie { import_max, import_price, export_max, export_price })
+    let demand_charge = match &tie.demand_charge_per_kw {
+        Some(charge) => reader
+            .number(Field::new("demand_charge_per_kw", MICRO, 0..=DEMAND_CHARGE_MAX), charge)?,
+        None => 0,
+    };
+    Ok(Tie { import_max, import_price, export_max, export_price, demand_charge })
 }
 
 pub(super) fn need(
     reader: &mut Reader<'_>,
     text: &Spanned<NeedText>,
+    start: TimeS,
 ) -> Result<Load, ScenarioError> {
     let need = text.get_ref();
     let range = 0..=POWER_MAX.0;
@@ -161,7 +202,8 @@ pub(super) fn need(
         let value = Field::new("value_per_kwh", MICRO, 0..=PRICE_MAX.0);
         tiers.push((power, reader.series(value, &tier.value_per_kwh)?));
     }
-    Ok(Load { firm, tiers })
+    let shiftable = storage::shiftable(reader, text.span(), &need.shiftable, start)?;
+    Ok(Load { firm, tiers, shiftable })
 }
 
 fn required_power(

@@ -1,7 +1,7 @@
 //! A member's resource over the horizon, and the offer it makes for one interval.
 
-use super::Series;
-use crate::{Block, CostCurve, Offer, Price, Watts, codec::Bounded};
+use super::{Series, storage::Store};
+use crate::{Block, CostCurve, Offer, Price, Watts, codec::Bounded, horizon::RampLimit};
 
 /// What a plant can deliver, as distinct from what was offered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,6 +24,16 @@ impl Capability {
 pub(super) enum Supply {
     Plant(Plant),
     Tie(Tie),
+    Storage(Store),
+}
+
+/// What events leave of a resource in one interval.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Restriction {
+    /// It gives, takes and carries nothing.
+    pub(super) out: bool,
+    /// A tie imports no more than this.
+    pub(super) import_max: Option<Watts>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +41,7 @@ pub(super) struct Plant {
     pub(super) power_min: Series,
     pub(super) power_max: Series,
     pub(super) cost: PlantCost,
+    pub(super) ramp: Option<RampLimit>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +61,8 @@ pub(super) struct Tie {
     pub(super) import_price: Series,
     pub(super) export_max: Series,
     pub(super) export_price: Series,
+    /// µ-currency per kW.
+    pub(super) demand_charge: i64,
 }
 
 /// The offer of a resource that can give nothing.
@@ -58,16 +71,34 @@ pub(super) fn nothing() -> Offer {
 }
 
 impl Supply {
-    pub(super) fn offer(&self, interval: u32) -> Offer {
+    /// What it offers for one interval on its own; `None` for a storage, which has no cost without the next one.
+    pub(super) fn offer(&self, interval: u32, restriction: Restriction) -> Option<Offer> {
         match self {
-            Self::Plant(plant) => plant.offer(interval),
-            Self::Tie(tie) => tie.offer(interval),
+            Self::Storage(_) => None,
+            _ if restriction.out => Some(nothing()),
+            Self::Plant(plant) => Some(plant.offer(interval)),
+            Self::Tie(tie) => Some(tie.offer(interval, restriction.import_max)),
         }
     }
 
-    pub(super) fn capability(&self, interval: u32) -> Capability {
-        let offer = self.offer(interval);
-        Capability { power_min: offer.power_min, power_max: offer.power_max }
+    pub(super) fn capability(&self, interval: u32, restriction: Restriction) -> Capability {
+        if restriction.out {
+            return Capability::default();
+        }
+        match self {
+            Self::Storage(Store { offer, .. }) => Capability {
+                power_min: Watts(0i64.saturating_sub(offer.charge_max.0)),
+                power_max: offer.discharge_max,
+            },
+            Self::Plant(plant) => Capability {
+                power_min: Watts(plant.power_min.at(interval)),
+                power_max: Watts(plant.power_max.at(interval)),
+            },
+            Self::Tie(tie) => Capability {
+                power_min: Watts(0i64.saturating_sub(tie.export_max.at(interval))),
+                power_max: tie.import_limit(interval, restriction.import_max),
+            },
+        }
     }
 }
 
@@ -97,9 +128,14 @@ impl Plant {
 }
 
 impl Tie {
-    fn offer(&self, interval: u32) -> Offer {
+    pub(super) fn import_limit(&self, interval: u32, restricted: Option<Watts>) -> Watts {
+        let limit = Watts(self.import_max.at(interval));
+        restricted.map_or(limit, |most| limit.min(most))
+    }
+
+    fn offer(&self, interval: u32, restricted: Option<Watts>) -> Offer {
         let (import, export) =
-            (Watts(self.import_max.at(interval)), Watts(self.export_max.at(interval)));
+            (self.import_limit(interval, restricted), Watts(self.export_max.at(interval)));
         let blocks = [
             (export, Price(self.export_price.at(interval))),
             (import, Price(self.import_price.at(interval))),

@@ -5,7 +5,11 @@ use super::{
     document::{DemoText, HorizonText, MarketText, Number, ThresholdsText, TrustText},
     reader::{Field, Reader},
 };
-use crate::{Money, Price, TimeS, offer::PRICE_MAX};
+use crate::{
+    Money, Price, TimeS,
+    offer::PRICE_MAX,
+    terms::{GateKind, HORIZON_INTERVALS_MAX},
+};
 
 /// Longest interval, s; the dispatch check's own limit.
 const INTERVAL_MAX_S: i64 = 1 << 20;
@@ -48,7 +52,15 @@ pub(super) fn market(reader: &mut Reader<'_>, text: &MarketText) -> Result<Marke
         reader.unsigned(Field::new("meter_lag_s", 0, 0..=SPAN_MAX_S), &text.meter_lag_s)?;
     let cap = Field::new("price_cap_per_kwh", MICRO, 0..=PRICE_MAX.0);
     let price_cap = Price(reader.number(cap, &text.price_cap_per_kwh)?);
-    Ok(Market { open_lead_s, close_lead_s, meter_lag_s, price_cap })
+    let kind = match &text.horizon_intervals {
+        None => GateKind::Open {},
+        Some(number) => {
+            let range = 1..=i64::from(HORIZON_INTERVALS_MAX);
+            let intervals = reader.unsigned(Field::new("horizon_intervals", 0, range), number)?;
+            GateKind::Horizon { intervals }
+        }
+    };
+    Ok(Market { kind, open_lead_s, close_lead_s, meter_lag_s, price_cap })
 }
 
 pub(super) fn trust(reader: &mut Reader<'_>, text: &TrustText) -> Result<Trust, ScenarioError> {

@@ -17,7 +17,7 @@ fn an_unknown_key_shows_its_place_and_the_allowed_names() {
     assert_eq!(
         refuse(&HEAD.replace("meter_lag_s", "meter_lagg_s")),
         "line 12, column 1: unknown key `meter_lagg_s`\n   |\n12 | meter_lagg_s = 60\n   | ^^^^^^^^^^^^\n   = allowed here: \
-         `open_lead_s`, `close_lead_s`, `meter_lag_s`, `price_cap_per_kwh`"
+         `horizon_intervals`, `open_lead_s`, `close_lead_s`, `meter_lag_s`, `price_cap_per_kwh`"
     );
 }
 
@@ -53,6 +53,18 @@ fn every_rule_names_its_place() {
     let rows = [
         ("", "no members"),
         ("members = []\n", "unknown key `members`"),
+        (
+            "[carbon]\nversion = \"1\"\n[carbon.factors.solar]\noperating_g_per_kwh = 0\nembodied_g_per_kwh = 48\nsource = \"\"\n",
+            "line 14, column 1: the factor of \"solar\" names no source",
+        ),
+        (
+            "[carbon]\nversion = \"1\"\n[carbon.factors.solar]\noperating_g_per_kwh = -1\nembodied_g_per_kwh = 48\nsource = \"x\"\n",
+            "line 17, column 23: `operating_g_per_kwh` is outside 0 to 100000",
+        ),
+        (
+            "[carbon]\nversion = \"1\"\nforbidden = [\"gas\", \"gas\"]\n[carbon.factors]\n",
+            "line 14, column 1: class \"gas\" is empty, has other characters than a-z, 0-9 and -, or stands twice",
+        ),
         (
             "[[members]]\nname = \"A b\"\nrole = \"auditor\"\n",
             "line 15, column 8: the name `A b` is empty or has other characters than a-z, 0-9 and -",

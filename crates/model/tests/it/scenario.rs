@@ -2,7 +2,9 @@
 
 use gridaccord_model::{
     Block, CostCurve, Money, OwnerId, Price, Scenario, TimeS, Watts,
+    carbon::{CarbonPolicy, WiderBoundary},
     scenario::{Capability, Role},
+    terms::GateKind,
 };
 
 pub(crate) const HEAD: &str = r#"name = "small"
@@ -197,5 +199,45 @@ fn rounding_is_reported() {
     assert_eq!(
         scenario.roundings.into_iter().collect::<Vec<_>>(),
         [("power_max_w".to_owned(), 8_100)]
+    );
+}
+
+#[test]
+fn a_horizon_and_a_carbon_policy_are_read_in_their_units() {
+    let text = HEAD.replace("[market]\n", "[market]\nhorizon_intervals = 96\n");
+    let rest = r#"[carbon]
+version = "2026-1"
+forbidden = ["coal"]
+boundary = "travel"
+operating_max_g_per_kwh = 120
+wider_max_g_per_kwh = 150.5
+momentary_ppm = 50_000
+
+[carbon.factors.solar]
+operating_g_per_kwh = 0
+embodied_g_per_kwh = 48
+travel_g_per_kwh = 0.5
+source = "IPCC AR5 WGIII Annex III, median"
+
+[[members]]
+name = "sun"
+role = "supplier"
+class = "solar"
+"#;
+    let scenario = Scenario::parse(&format!("{text}{rest}")).unwrap();
+    assert_eq!(scenario.market.kind, GateKind::Horizon { intervals: 96 });
+    let policy = &scenario.carbon;
+    assert_eq!(policy.operating_max_mg_per_kwh, Some(120_000));
+    assert_eq!(policy.wider_max_mg_per_kwh, Some(150_500));
+    assert_eq!(policy.momentary_ppm, 50_000);
+    assert!(policy.forbids("coal") && !policy.forbids("solar"));
+    let solar = policy.factor("solar").unwrap();
+    assert_eq!(solar.operating_mg_per_kwh, 0);
+    assert_eq!(solar.beyond_operating_mg_per_kwh(policy.wider), 48_500);
+    assert_eq!(solar.beyond_operating_mg_per_kwh(WiderBoundary::Embodied), 48_000);
+    assert_eq!(policy.factor("wind"), None);
+    assert_eq!(
+        parse("[[members]]\nname = \"a\"\nrole = \"auditor\"\n").carbon,
+        CarbonPolicy::default()
     );
 }

@@ -38,7 +38,8 @@ fn dealings(
 fn lie(committee: &Committee, dealer: u16, victim: u16, rng: &mut ChaCha20Rng) -> Dealing {
     let polynomial: Vec<SecretScalar> =
         (0..committee.threshold()).map(|_| SecretScalar::random(rng)).collect();
-    let mut dealing = Dealing::deal_polynomial(committee, dealer, &polynomial, rng).unwrap();
+    let mut dealing =
+        Dealing::deal_polynomial(committee, (dealer, None), &polynomial, rng).unwrap();
     // Dealt anew with the same constant term, so that the proof of it can be made over the false share.
     let ephemeral = SecretScalar::random(rng);
     dealing.ephemeral = Point::new(ephemeral.public()).unwrap();

@@ -72,6 +72,28 @@ fn liars_never_decide_and_pay_for_it() {
 }
 
 #[test]
+fn horizons_settle_through_an_outage_demand_response_and_an_island() {
+    // 11:20 to 12:40: the source is lost at noon, import limited from 12:15, the tie open from half past.
+    let first = run(DECENTRALIZED, 9, 16, Weather::Happy);
+    let again = run(DECENTRALIZED, 9, 16, Weather::Happy);
+    assert_eq!(settled(&first), 16);
+    assert_eq!(first.digest, again.digest);
+    assert_eq!(first.journal.sum().0, 0);
+}
+
+#[test]
+fn liars_of_horizons_never_decide_and_pay_for_it() {
+    for vice in [Vice::Infeasible, Vice::ForgedPrice, Vice::DeniesDispatch] {
+        let simulated = run(DECENTRALIZED, 10, 4, Weather::Liar(vice));
+        let liar = simulated.liar.unwrap();
+        assert_eq!(settled(&simulated), 4, "{}", vice.name());
+        let won = simulated.journal.gates.values().any(|story| story.winner == Some(liar));
+        assert!(!won, "{} won", vice.name());
+        assert!(simulated.journal.tokens_lost[&liar] > 0, "{} lost nothing", vice.name());
+    }
+}
+
+#[test]
 fn two_traitors_of_seven_validators_break_no_promise() {
     for weather in [Weather::Traitors(Treason::Equivocator), Weather::Twins] {
         let simulated = run(WHITE_PAPER, 8, 2, weather);

@@ -4,6 +4,7 @@
 //! finds out by how much an impossible problem misses ([`elastic`]). Unknowns are eliminated interval by
 //! interval, or resource by resource where there are more resources than intervals.
 
+pub(super) mod commitment;
 pub(super) mod elastic;
 mod losses;
 pub(super) mod open;

@@ -23,7 +23,7 @@ pub(super) fn answer(problem: &Horizon, point: &Point) -> HorizonAnswer {
     HorizonAnswer { solution: solution(problem, point), certificate: certificate(point) }
 }
 
-fn watts(power: f64) -> i64 {
+pub(super) fn watts(power: f64) -> i64 {
     (power * POWER_UNIT).round() as i64
 }
 
@@ -58,7 +58,7 @@ fn carbon(caps: &Carbon) -> CarbonMultipliers {
 }
 
 /// Whole watts of a shiftable load that sum to its energy: rounded, then the rest where there is room.
-fn shifted(load: &ShiftableLoad, wanted: &[f64]) -> Vec<Watts> {
+pub(super) fn shifted(load: &ShiftableLoad, wanted: &[f64]) -> Vec<Watts> {
     let bounds = load.power_max.iter().zip(wanted);
     let mut powers: Vec<i64> =
         bounds.map(|(most, wanted)| watts(*wanted).clamp(0, most.0)).collect();
@@ -252,22 +252,32 @@ impl<'a> Repair<'a> {
 /// Bounds of a generator's powers that leave the later ones within reach.
 fn corridor(generator: &Generator) -> Vec<(i64, i64)> {
     let bounds = generator.power_min.iter().zip(&generator.power_max).map(|(lo, hi)| (lo.0, hi.0));
-    let mut corridor: Vec<(i64, i64)> = bounds.collect();
-    if let Some(ramp) = generator.ramp {
-        let mut later: Option<(i64, i64)> = None;
-        for (lo, hi) in corridor.iter_mut().rev() {
-            if let Some((later_lo, later_hi)) = later {
-                *lo = (*lo).max(later_lo - ramp.up.0);
-                *hi = (*hi).min(later_hi + ramp.down.0);
-            }
-            later = Some((*lo, *hi));
-        }
+    let bounds: Vec<(i64, i64)> = bounds.collect();
+    match generator.ramp {
+        Some(ramp) => corridor_of(bounds, (ramp.up.0, ramp.down.0), |_| true),
+        None => bounds,
     }
-    corridor
+}
+
+/// Bounds narrowed so that a rise and a fall of at most `ramp` from one to the next, where they are `joined`, reaches all.
+pub(super) fn corridor_of(
+    mut bounds: Vec<(i64, i64)>,
+    ramp: (i64, i64),
+    joined: impl Fn(usize) -> bool,
+) -> Vec<(i64, i64)> {
+    let mut later: Option<(i64, i64)> = None;
+    for (t, (lo, hi)) in bounds.iter_mut().enumerate().rev() {
+        if let (Some((later_lo, later_hi)), true) = (later, joined(t)) {
+            *lo = (*lo).max(later_lo - ramp.0);
+            *hi = (*hi).min(later_hi + ramp.1);
+        }
+        later = Some((*lo, *hi));
+    }
+    bounds
 }
 
 /// The greatest value in range that holds, for a property that fails above some value; `lo` where none does.
-fn greatest(start: i64, lo: i64, hi: i64, holds: impl Fn(i64) -> bool) -> i64 {
+pub(super) fn greatest(start: i64, lo: i64, hi: i64, holds: impl Fn(i64) -> bool) -> i64 {
     let (mut good, mut bad) = (lo, hi + 1);
     let mut step = 1;
     if holds(start) {

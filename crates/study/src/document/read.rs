@@ -3,7 +3,9 @@
 use super::series::SeriesText;
 use crate::{
     error::StudyError,
-    study::{Generator, IntervalCaps, Load, Ramp, Series, Shiftable, Storage, Study, Tie},
+    study::{
+        Cycling, Edge, Generator, IntervalCaps, Load, Ramp, Series, Shiftable, Storage, Study, Tie,
+    },
 };
 use gridaccord_model::{TimeS, scenario::utc};
 use serde::{Deserialize, Serialize};
@@ -123,6 +125,55 @@ pub(super) struct GeneratorText {
     pub(super) power_before_w: Option<f64>,
     #[serde(default, skip_serializing_if = "is_zero")]
     pub(super) carbon_kg_per_kwh: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) commitment: Option<CommitmentText>,
+}
+
+/// How a generator starts and stops.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CommitmentText {
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(super) start_cost: f64,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(super) stop_cost: f64,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(super) standing_cost_per_h: f64,
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub(super) on_min_intervals: u32,
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub(super) off_min_intervals: u32,
+    #[serde(default)]
+    pub(super) was_on: bool,
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub(super) held_on_intervals: u32,
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub(super) held_off_intervals: u32,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(super) start_min_w: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) start_max_w: Option<f64>,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(super) stop_min_w: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) stop_max_w: Option<f64>,
+}
+
+impl CommitmentText {
+    const fn cycling(&self) -> Cycling {
+        Cycling {
+            start_cost: self.start_cost,
+            stop_cost: self.stop_cost,
+            standing_cost_per_h: self.standing_cost_per_h,
+            on_min: self.on_min_intervals,
+            off_min: self.off_min_intervals,
+            was_on: self.was_on,
+            held_on: self.held_on_intervals,
+            held_off: self.held_off_intervals,
+            start: Edge { least_w: self.start_min_w, most_w: self.start_max_w },
+            stop: Edge { least_w: self.stop_min_w, most_w: self.stop_max_w },
+        }
+    }
 }
 
 #[derive(Debug, Deserialize, Serialize)]
@@ -148,6 +199,19 @@ pub(super) struct StorageText {
     pub(super) wear_per_kwh: f64,
     #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub(super) cyclic: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) inflow_w: Option<SeriesText>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) spill_max_w: Option<SeriesText>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) energy_min_wh: Option<SeriesText>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) energy_max_wh: Option<SeriesText>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_none(value: &u32) -> bool {
+    *value == 0
 }
 
 const fn one() -> f64 {
@@ -199,7 +263,7 @@ pub fn parse(text: &str, folder: Option<&Path>) -> Result<Study, StudyError> {
         carbon_repeats: document.horizon.carbon_repeats,
         loads: reader.each(document.loads, Reader::load)?,
         generators: reader.each(document.generators, Reader::generator)?,
-        storages: document.storages.into_iter().map(Reader::storage).collect(),
+        storages: reader.each(document.storages, Reader::storage)?,
         tie: document.tie.map(|tie| reader.tie(tie)).transpose()?,
         reserve_w: document
             .reserve
@@ -332,13 +396,21 @@ impl Reader<'_> {
             price_per_kwh: self.series(&name, &text.price_per_kwh)?,
             quadratic_per_kw2h: text.quadratic_per_kw2h,
             ramp,
+            cycling: text.commitment.as_ref().map(CommitmentText::cycling),
             carbon_kg_per_kwh: text.carbon_kg_per_kwh,
             name,
         })
     }
 
-    fn storage(text: StorageText) -> Storage {
-        Storage {
+    fn storage(&self, text: StorageText) -> Result<Storage, StudyError> {
+        let optional = |series: &Option<SeriesText>| {
+            series.as_ref().map_or(Ok(Series::new()), |series| self.series(&text.name, series))
+        };
+        Ok(Storage {
+            inflow_w: optional(&text.inflow_w)?,
+            spill_max_w: optional(&text.spill_max_w)?,
+            energy_min_wh: optional(&text.energy_min_wh)?,
+            energy_max_wh: optional(&text.energy_max_wh)?,
             name: text.name,
             class: text.class,
             charge_max_w: text.charge_max_w,
@@ -351,7 +423,7 @@ impl Reader<'_> {
             final_min_wh: text.final_min_wh,
             is_cyclic: text.cyclic,
             wear_per_kwh: text.wear_per_kwh,
-        }
+        })
     }
 
     fn tie(&self, text: TieText) -> Result<Tie, StudyError> {

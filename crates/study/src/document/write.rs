@@ -2,12 +2,12 @@
 
 use super::{
     read::{
-        CarbonText, GeneratorText, HorizonText, KIND, LoadText, ReserveText, ShiftableText,
-        StorageText, StudyText, TieText,
+        CarbonText, CommitmentText, GeneratorText, HorizonText, KIND, LoadText, ReserveText,
+        ShiftableText, StorageText, StudyText, TieText,
     },
     series::SeriesText,
 };
-use crate::study::{Generator, Load, Shiftable, Storage, Study, Tie};
+use crate::study::{Cycling, Generator, Load, Shiftable, Storage, Study, Tie};
 
 /// The study as a document that reads back as the same study.
 #[must_use]
@@ -75,10 +75,29 @@ fn generator(generator: &Generator) -> GeneratorText {
         ramp_down_w: generator.ramp.map(|ramp| ramp.down_w),
         power_before_w: generator.ramp.and_then(|ramp| ramp.before_w),
         carbon_kg_per_kwh: generator.carbon_kg_per_kwh,
+        commitment: generator.cycling.as_ref().map(commitment),
+    }
+}
+
+const fn commitment(cycling: &Cycling) -> CommitmentText {
+    CommitmentText {
+        start_cost: cycling.start_cost,
+        stop_cost: cycling.stop_cost,
+        standing_cost_per_h: cycling.standing_cost_per_h,
+        on_min_intervals: cycling.on_min,
+        off_min_intervals: cycling.off_min,
+        was_on: cycling.was_on,
+        held_on_intervals: cycling.held_on,
+        held_off_intervals: cycling.held_off,
+        start_min_w: cycling.start.least_w,
+        start_max_w: cycling.start.most_w,
+        stop_min_w: cycling.stop.least_w,
+        stop_max_w: cycling.stop.most_w,
     }
 }
 
 fn storage(storage: &Storage) -> StorageText {
+    let series = |values: &[f64]| (!values.is_empty()).then(|| SeriesText::of(values));
     StorageText {
         name: storage.name.clone(),
         class: storage.class.clone(),
@@ -92,6 +111,10 @@ fn storage(storage: &Storage) -> StorageText {
         loss_share_per_interval: storage.loss_share,
         wear_per_kwh: storage.wear_per_kwh,
         cyclic: storage.is_cyclic,
+        inflow_w: series(&storage.inflow_w),
+        spill_max_w: series(&storage.spill_max_w),
+        energy_min_wh: series(&storage.energy_min_wh),
+        energy_max_wh: series(&storage.energy_max_wh),
     }
 }
 

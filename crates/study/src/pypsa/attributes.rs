@@ -79,19 +79,7 @@ pub(super) const GENERATORS: Kind = Kind {
         "p_init",
         "up_time_before",
         "efficiency",
-    ],
-    series: &["p_min_pu", "p_max_pu", "marginal_cost"],
-    only: &[
-        ("p_nom_extendable", Only::Flag(false)),
-        ("committable", Only::Flag(false)),
-        ("active", Only::Flag(true)),
-        ("sign", Only::Number(1.0)),
-        ("p_set", Only::Nothing),
-        ("e_sum_min", Only::Number(f64::NEG_INFINITY)),
-        ("e_sum_max", Only::Number(f64::INFINITY)),
-    ],
-    // Without `committable` PyPSA reads none of the rest.
-    labels: &[
+        "committable",
         "start_up_cost",
         "shut_down_cost",
         "stand_by_cost",
@@ -100,12 +88,17 @@ pub(super) const GENERATORS: Kind = Kind {
         "down_time_before",
         "ramp_limit_start_up",
         "ramp_limit_shut_down",
-        "status",
-        "start_up",
-        "shut_down",
-        "mu_ramp_limit_up",
-        "mu_ramp_limit_down",
     ],
+    series: &["p_min_pu", "p_max_pu", "marginal_cost"],
+    only: &[
+        ("p_nom_extendable", Only::Flag(false)),
+        ("active", Only::Flag(true)),
+        ("sign", Only::Number(1.0)),
+        ("p_set", Only::Nothing),
+        ("e_sum_min", Only::Number(f64::NEG_INFINITY)),
+        ("e_sum_max", Only::Number(f64::INFINITY)),
+    ],
+    labels: &["status", "start_up", "shut_down", "mu_ramp_limit_up", "mu_ramp_limit_down"],
 };
 
 pub(super) const STORAGE_UNITS: Kind = Kind {
@@ -123,8 +116,9 @@ pub(super) const STORAGE_UNITS: Kind = Kind {
         "state_of_charge_initial",
         "cyclic_state_of_charge",
         "marginal_cost",
+        "inflow",
     ],
-    series: &[],
+    series: &["inflow", "state_of_charge_set"],
     only: &[
         ("p_nom_extendable", Only::Flag(false)),
         ("active", Only::Flag(true)),
@@ -133,7 +127,6 @@ pub(super) const STORAGE_UNITS: Kind = Kind {
         ("p_dispatch_set", Only::Nothing),
         ("p_store_set", Only::Nothing),
         ("state_of_charge_set", Only::Nothing),
-        ("inflow", Only::Number(0.0)),
         ("spill_cost", Only::Number(0.0)),
         ("marginal_cost_quadratic", Only::Number(0.0)),
         ("marginal_cost_storage", Only::Number(0.0)),
@@ -151,15 +144,23 @@ pub(super) const STORAGE_UNITS: Kind = Kind {
 
 pub(super) const STORES: Kind = Kind {
     list: "stores",
-    read: &["bus", "carrier", "e_nom", "e_max_pu", "e_initial", "e_cyclic", "standing_loss"],
-    series: &[],
+    read: &[
+        "bus",
+        "carrier",
+        "e_nom",
+        "e_min_pu",
+        "e_max_pu",
+        "e_initial",
+        "e_cyclic",
+        "standing_loss",
+    ],
+    series: &["e_min_pu", "e_max_pu", "e_set"],
     only: &[
         ("e_nom_extendable", Only::Flag(false)),
         ("active", Only::Flag(true)),
         ("sign", Only::Number(1.0)),
         ("p_set", Only::Nothing),
         ("e_set", Only::Nothing),
-        ("e_min_pu", Only::Number(0.0)),
         // Paid when discharging and earned when charging: a price, not a cost.
         ("marginal_cost", Only::Number(0.0)),
         ("marginal_cost_quadratic", Only::Number(0.0)),

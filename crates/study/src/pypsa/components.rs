@@ -1,13 +1,13 @@
 //! One component each, from its row and its series.
 
-use super::{Folder, table::Component};
+use super::{Folder, commitment, table::Component};
 use crate::{
     error::StudyError,
-    study::{Generator, Load, Ramp, Storage},
+    study::{Generator, Load, Ramp, Series, Storage},
 };
 
 /// W in one MW, Wh in one MWh.
-const MEGA: f64 = 1e6;
+pub(super) const MEGA: f64 = 1e6;
 
 impl Folder {
     pub(super) fn load(&self, row: Component<'_>) -> Result<Load, StudyError> {
@@ -40,15 +40,25 @@ impl Folder {
             return Err(row.wrong("efficiency", format!("{efficiency} must be above 0")));
         }
         let price = self.values("generators", row, "marginal_cost", 0.0)?;
+        let power_max_w: Series = power("p_max_pu", 1.0)?;
+        let (ramp, cycling) = if row.is("committable", false)? {
+            let most = power_max_w.iter().copied().fold(nominal * MEGA, f64::max);
+            let repeats = self.snapshots.objective / self.snapshots.stores;
+            let (ramp, cycling) = commitment::read(row, nominal, most, repeats)?;
+            (ramp, Some(cycling))
+        } else {
+            (ramp(row, nominal)?, None)
+        };
         Ok(Generator {
             name: row.name().to_owned(),
             class: carrier.map(str::to_owned),
             power_min_w: power("p_min_pu", 0.0)?,
-            power_max_w: power("p_max_pu", 1.0)?,
+            power_max_w,
             price_per_kwh: price.into_iter().map(|price| price / 1e3).collect(),
             // PyPSA's quadratic cost is c·p², ours ½·a·g²; per MW² there, per kW² here.
             quadratic_per_kw2h: row.number("marginal_cost_quadratic", 0.0)? * 2.0 / MEGA,
-            ramp: ramp(row, nominal)?,
+            ramp,
+            cycling,
             carbon_kg_per_kwh: if per_primary > 0.0 { per_primary / efficiency } else { 0.0 },
         })
     }
@@ -70,13 +80,27 @@ impl Folder {
             wear_per_kwh: row.number("marginal_cost", 0.0)? / 1e3,
             ..self.stored(row, (is_cyclic, "state_of_charge_initial"))?
         };
-        kept(row, "state_of_charge_initial", storage)
+        let storage = self.filled(row, storage)?;
+        let targets = self.prescribed("storage_units", row, "state_of_charge_set");
+        let storage = held(row, "state_of_charge_set", storage, targets)?;
+        Ok(self.kept(storage))
     }
 
     /// A store moves any power: the most it can move in an interval is all it holds.
     pub(super) fn store(&self, row: Component<'_>) -> Result<Storage, StudyError> {
         let nominal = row.number("e_nom", 0.0)?;
-        let capacity = nominal * row.number("e_max_pu", 1.0)? * MEGA;
+        let share = |attribute: &str, default: f64| -> Result<Series, StudyError> {
+            let values = self.values("stores", row, attribute, default)?;
+            match values.iter().find(|share| !(share.is_finite() && **share >= 0.0)) {
+                Some(share) => {
+                    Err(row.unsupported(attribute, format!("{attribute} = {share}, below 0,")))
+                }
+                None => Ok(values.into_iter().map(|share| share * nominal * MEGA).collect()),
+            }
+        };
+        let (least, most) = (share("e_min_pu", 0.0)?, share("e_max_pu", 1.0)?);
+        let capacity = most.iter().copied().fold(0.0, f64::max);
+        let is_flat = most.iter().all(|most| *most == capacity);
         let is_cyclic = row.is("e_cyclic", false)?;
         let power = capacity / self.snapshots.stores;
         let storage = Storage {
@@ -84,9 +108,12 @@ impl Folder {
             discharge_max_w: power,
             capacity_wh: capacity,
             is_cyclic,
+            energy_min_wh: if least.iter().all(|least| *least == 0.0) { Vec::new() } else { least },
+            energy_max_wh: if is_flat { Vec::new() } else { most },
             ..self.stored(row, (is_cyclic, "e_initial"))?
         };
-        kept(row, "e_initial", storage)
+        let storage = held(row, "e_set", storage, self.prescribed("stores", row, "e_set"))?;
+        Ok(self.kept(storage))
     }
 
     /// What storage units and stores have in common.
@@ -121,18 +148,68 @@ impl Folder {
             final_min_wh: 0.0,
             is_cyclic: false,
             wear_per_kwh: 0.0,
+            inflow_w: Vec::new(),
+            spill_max_w: Vec::new(),
+            energy_min_wh: Vec::new(),
+            energy_max_wh: Vec::new(),
         })
+    }
+
+    /// With its inflow, all of which may be spilled.
+    fn filled(&self, row: Component<'_>, storage: Storage) -> Result<Storage, StudyError> {
+        let inflow = self.values("storage_units", row, "inflow", 0.0)?;
+        if let Some(flow) = inflow.iter().find(|flow| !(flow.is_finite() && **flow >= 0.0)) {
+            return Err(row.unsupported("inflow", format!("inflow = {flow}, below 0,")));
+        }
+        if inflow.iter().all(|flow| *flow == 0.0) {
+            return Ok(storage);
+        }
+        let inflow: Series = inflow.into_iter().map(|flow| flow * MEGA).collect();
+        Ok(Storage { spill_max_w: inflow.clone(), inflow_w: inflow, ..storage })
+    }
+
+    /// An initial energy that a full storage would not have after a first interval's loss arrives in that interval.
+    fn kept(&self, mut storage: Storage) -> Storage {
+        if storage.initial_wh <= storage.capacity_wh || storage.capacity_wh == 0.0 {
+            return storage;
+        }
+        if storage.inflow_w.is_empty() {
+            storage.inflow_w = vec![0.0; self.snapshots.labels.len()];
+        }
+        let arrives = storage.initial_wh * (1.0 - storage.loss_share) / self.snapshots.stores;
+        if let Some(first) = storage.inflow_w.first_mut() {
+            *first += arrives;
+        }
+        storage.initial_wh = 0.0;
+        storage
     }
 }
 
-/// Refuses an initial energy that a full storage would not have after a first interval's loss.
-fn kept(row: Component<'_>, column: &str, storage: Storage) -> Result<Storage, StudyError> {
-    let most = storage.capacity_wh * (1.0 - storage.loss_share);
-    if storage.initial_wh <= storage.capacity_wh || storage.capacity_wh == 0.0 {
-        return Ok(storage);
+/// With what snapshots prescribe to be stored.
+fn held(
+    row: Component<'_>,
+    attribute: &str,
+    mut storage: Storage,
+    targets: Option<&Vec<Option<f64>>>,
+) -> Result<Storage, StudyError> {
+    let Some(targets) = targets else { return Ok(storage) };
+    let fill = |series: &mut Series, default: f64| {
+        if series.is_empty() {
+            *series = vec![default; targets.len()];
+        }
+    };
+    fill(&mut storage.energy_min_wh, 0.0);
+    fill(&mut storage.energy_max_wh, storage.capacity_wh);
+    for (t, target) in targets.iter().enumerate() {
+        let Some(target) = target.map(|target| target * MEGA) else { continue };
+        let (least, most) = (storage.energy_min_wh[t], storage.energy_max_wh[t]);
+        if !(least..=most).contains(&target) {
+            let message = format!("{} MWh of snapshot {t} is outside its limits", target / MEGA);
+            return Err(row.wrong(attribute, message));
+        }
+        (storage.energy_min_wh[t], storage.energy_max_wh[t]) = (target, target);
     }
-    let what = format!("more than {} MWh, what a full storage keeps over a snapshot,", most / MEGA);
-    Err(row.unsupported(column, what))
+    Ok(storage)
 }
 
 /// PyPSA's rule: per snapshot, whatever its weight; the first is free unless `p_init` says what was before.

@@ -76,6 +76,18 @@ impl Scale {
         ten_to(6 + self.money_exponent + self.power_exponent)
     }
 
+    /// Quanta of a start's cost per currency, nano-currency in the project's own; paid once, whatever the interval.
+    #[must_use]
+    pub fn cycle(&self) -> f64 {
+        self.power() * ten_to(9 + self.money_exponent) / self.stretch
+    }
+
+    /// Quanta of a standing cost per currency per h, pico-currency per h in the project's own.
+    #[must_use]
+    pub fn standing(&self) -> f64 {
+        self.power() * ten_to(12 + self.money_exponent)
+    }
+
     /// Quanta of a demand charge per currency per kW; it is paid once, whatever the length of an interval.
     #[must_use]
     pub fn demand_charge(&self) -> f64 {

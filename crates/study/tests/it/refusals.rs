@@ -137,7 +137,6 @@ fn columns_must_stay_at_their_default() {
         outcome(folder.path())
     };
     for (file, column, value, component) in [
-        ("generators.csv", "committable", "True", "roof"),
         ("generators.csv", "p_nom_extendable", "True", "roof"),
         ("generators.csv", "active", "False", "roof"),
         ("generators.csv", "sign", "-1.0", "roof"),
@@ -145,7 +144,6 @@ fn columns_must_stay_at_their_default() {
         ("generators.csv", "e_sum_max", "5", "roof"),
         ("storage_units.csv", "p_nom_extendable", "True", "battery"),
         ("storage_units.csv", "state_of_charge_set", "0.1", "battery"),
-        ("storage_units.csv", "inflow", "0.1", "battery"),
         ("storage_units.csv", "spill_cost", "1", "battery"),
         ("storage_units.csv", "marginal_cost_storage", "1", "battery"),
         ("loads.csv", "sign", "1.0", "halls"),
@@ -157,6 +155,8 @@ fn columns_must_stay_at_their_default() {
     }
     for (file, column, value) in [
         ("generators.csv", "committable", "False"),
+        ("generators.csv", "committable", "True"),
+        ("storage_units.csv", "inflow", "0.1"),
         ("generators.csv", "start_up_cost", "300"),
         ("generators.csv", "e_sum_max", "inf"),
         ("generators.csv", "capital_cost", "1000"),
@@ -169,6 +169,41 @@ fn columns_must_stay_at_their_default() {
 #[test]
 fn values_that_make_no_sense_are_named() {
     let ramp = "engine,campus,PQ,,0.9,0.1,gas,62.0,0.4,0.15,0.2";
+    for (column, value, expected) in [
+        (
+            "min_up_time",
+            "1.5",
+            "generators.csv, column `min_up_time`, `engine`: 1.5 is not a count of snapshots",
+        ),
+        (
+            "start_up_cost",
+            "-1",
+            "generators.csv, column `start_up_cost`, `engine`: start_up_cost = -1, below 0, is not supported",
+        ),
+        (
+            "ramp_limit_start_up",
+            "inf",
+            "generators.csv, column `ramp_limit_start_up`, `engine`: inf must be a number of at least 0",
+        ),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        for entry in fs::read_dir(fixture("campus-day")).unwrap() {
+            let entry = entry.unwrap();
+            fs::copy(entry.path(), folder.path().join(entry.file_name())).unwrap();
+        }
+        let path = folder.path().join("generators.csv");
+        let text = fs::read_to_string(&path).unwrap();
+        let rows = text.lines().map(|line| {
+            let cells = match line.split(',').next() {
+                Some("name") => format!("committable,{column}"),
+                Some("engine") => format!("True,{value}"),
+                _ => ",".to_owned(),
+            };
+            format!("{line},{cells}")
+        });
+        fs::write(&path, rows.collect::<Vec<_>>().join("\n")).unwrap();
+        assert_eq!(outcome(folder.path()), expected);
+    }
     for (from, to, expected) in [
         (
             ramp,

@@ -1,24 +1,25 @@
-//! Starting the nodes of a simulation: honest ones, traitors, twins.
+//! Starting the nodes of a simulation: honest ones, traitors, twins, followers.
 
 use super::{Ledger, World};
 use crate::{
     chain::PublicKey,
+    follow::Following,
     handle::Handle,
-    node::{self, CERTIFICATES, CHANNELS, Config, Network, VOTES, quota},
+    node::{self, CERTIFICATES, CHANNELS, Config, Network, SYNC, VOTES, quota},
     simulation::{
-        Agent, AgentTask, Byzantine, Clock, Fork, Treason,
+        Agent, AgentTask, Byzantine, Clock, Follower, Fork, Treason,
         byzantine::betray,
-        wire::{Channel, Ear, Halves, Lane, passage},
+        wire::{Channel, Ear, Halves, Lane, Tongue, make_noise, passage},
     },
 };
-use commonware_p2p::simulated::{Control, Manager, SplitForwarder};
+use commonware_p2p::simulated::{Control, SplitForwarder};
 use commonware_runtime::{Handle as Task, Spawner as _, Supervisor as _, deterministic::Context};
 use commonware_utils::{ordered::Quorum as _, sync::Mutex};
 use futures::future::{self, BoxFuture};
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
-type NodeNetwork<F> = Network<Lane<F>, Manager<PublicKey, Context>, Control<PublicKey, Context>>;
+type NodeNetwork<F> = Network<Lane<F>, Control<PublicKey, Context>>;
 
 impl World {
     pub(super) fn stop(&mut self, node: usize) {
@@ -40,24 +41,44 @@ impl World {
             .child("node")
             .with_attribute("index", node)
             .with_attribute("start", starts);
-        let task = match self.scenario.byzantine.get(&node).cloned() {
-            None => self.start_honest(context, node).await,
-            Some(Byzantine::Votes(treason)) => self.start_traitor(context, node, treason).await,
-            Some(Byzantine::Twins(halves)) => self.start_twins(context, node, halves).await,
+        let task = match (self.follower(node), self.scenario.byzantine.get(&node).cloned()) {
+            (Some(Follower::Noisy), _) => self.start_noise(context, node).await,
+            (Some(Follower::Present(start) | Follower::Late(start)), _) => {
+                let (chain, key) = (self.chain.clone(), self.keys[node].clone());
+                let following = Following::new(start);
+                let config = Config::follower(chain, key, following, format!("node-{node}"));
+                self.start_whole(context, node, config).await
+            }
+            (None, None) => {
+                let mut config = self.config(node, "");
+                config.meddle = self.scenario.hostile.get(&node).cloned();
+                config.skew_ms = self.scenario.skews_ms.get(&node).copied().unwrap_or_default();
+                self.start_whole(context, node, config).await
+            }
+            (None, Some(Byzantine::Counterfeiter)) => {
+                self.start_whole(context, node, self.config(node, "")).await
+            }
+            (None, Some(Byzantine::Votes(treason))) => {
+                self.start_traitor(context, node, treason).await
+            }
+            (None, Some(Byzantine::Twins(halves))) => self.start_twins(context, node, halves).await,
         };
         self.tasks.insert(node, task);
     }
 
-    async fn start_honest(&self, context: Context, node: usize) -> Task<()> {
+    /// A node that runs as it would over TCP.
+    async fn start_whole(&self, context: Context, node: usize, config: Config) -> Task<()> {
+        let forges =
+            self.scenario.byzantine.get(&node).is_some_and(|it| *it == Byzantine::Counterfeiter);
         let mut lanes = Vec::with_capacity(CHANNELS.len());
         for (channel, _) in CHANNELS {
-            let ear = (channel == VOTES).then(|| self.ear(node));
-            lanes.push(open(self.register(node, channel).await, ear));
+            let hears = channel == VOTES && self.follower(node).is_none();
+            let ear = hears.then(|| self.ear(node));
+            let (mut sender, receiver) = open(self.register(node, channel).await, ear);
+            sender.forges = forges && channel == SYNC;
+            lanes.push((sender, receiver));
         }
-        let mut config = self.config(node, "");
-        config.meddle = self.scenario.hostile.get(&node).cloned();
-        let network =
-            network(self.oracle.manager(), self.oracle.control(config.key.clone()), lanes);
+        let network = network(self.oracle.control(config.key.clone()), lanes);
         let (ready, handle) = oneshot::channel();
         let (agent, ledger) = (self.scenario.agent.clone(), self.ledger.clone());
         context.spawn(move |context| async move {
@@ -66,6 +87,14 @@ impl World {
                 .spawn(move |context| watch(context, node, handle, ledger, agent));
             validate(context, config, network, ready).await;
         })
+    }
+
+    async fn start_noise(&self, context: Context, node: usize) -> Task<()> {
+        let mut channels = Vec::with_capacity(CHANNELS.len());
+        for (channel, _) in CHANNELS {
+            channels.push(self.register(node, channel).await);
+        }
+        context.spawn(move |context| make_noise(context, channels))
     }
 
     async fn start_traitor(&self, context: Context, node: usize, treason: Treason) -> Task<()> {
@@ -93,8 +122,7 @@ impl World {
         }
         let ear = self.ear(node);
         let configs = ["", "-twin"].map(|twin| self.config(node, twin));
-        let (manager, control) =
-            (self.oracle.manager(), self.oracle.control(self.keys[node].clone()));
+        let control = self.oracle.control(self.keys[node].clone());
         context.spawn(move |context| async move {
             let (mut first, mut second) = (Vec::new(), Vec::new());
             for ((channel, _), (sender, receiver)) in CHANNELS.into_iter().zip(channels) {
@@ -103,13 +131,13 @@ impl World {
                 let halves = halves.clone();
                 let context = context.child("split").with_attribute("channel", channel);
                 let receivers = receiver.split_with(context, move |(from, _)| halves.hear(from));
-                first.push((senders.0, receivers.0));
-                second.push((senders.1, receivers.1));
+                first.push((Tongue::honest(senders.0), receivers.0));
+                second.push((Tongue::honest(senders.1), receivers.1));
             }
             let [first_config, second_config] = configs;
             let twin = |config: Config, lanes| {
                 let context = context.child("twin").with_attribute("prefix", &config.prefix);
-                let network = network(manager.clone(), control.clone(), lanes);
+                let network = network(control.clone(), lanes);
                 validate(context, config, network, oneshot::channel().0)
             };
             // One cannot go on without the other.
@@ -128,8 +156,11 @@ impl World {
     }
 
     async fn register(&self, node: usize, channel: u64) -> Channel {
-        let rate =
-            CHANNELS.into_iter().find_map(|(known, rate)| (known == channel).then_some(rate));
+        // Noise is as fast as it can be.
+        let follows = matches!(self.follower(node), Some(Follower::Present(_) | Follower::Late(_)));
+        let rate = CHANNELS
+            .into_iter()
+            .find_map(|known| (known.0 == channel).then(|| node::rate(known, follows)));
         let control = self.oracle.control(self.keys[node].clone());
         control
             .register(channel, quota(rate.expect("every channel has a rate")))
@@ -140,19 +171,18 @@ impl World {
 
 /// A channel of a node that has no twin.
 fn open((sender, receiver): Channel, ear: Option<Ear>) -> Lane<impl SplitForwarder<PublicKey>> {
-    (sender.split_with(passage(ear, None)).0, receiver)
+    (Tongue::honest(sender.split_with(passage(ear, None)).0), receiver)
 }
 
 fn network<F: SplitForwarder<PublicKey>>(
-    peers: Manager<PublicKey, Context>,
     blocker: Control<PublicKey, Context>,
     lanes: Vec<Lane<F>>,
 ) -> NodeNetwork<F> {
     let Ok(channels) = lanes.try_into() else { unreachable!("one was made per channel") };
-    Network { channels, peers, blocker, task: None }
+    Network { channels, blocker, task: None }
 }
 
-/// Runs a validator. Boxed, so that its code is compiled once.
+/// Runs a node. Boxed, so that its code is compiled once.
 fn validate<F: SplitForwarder<PublicKey>>(
     context: Context,
     config: Config,
