@@ -42,8 +42,10 @@ use point::Point;
 use scaled::Scaled;
 use warm::Before;
 
-/// Shares by which couplings are tightened, so that rounding to whole watts does not break them; tried in turn.
-const MARGINS: [f64; 3] = [1e-6, 3e-5, 1e-3];
+/// Shares by which the general program's couplings are tightened, tried in turn.
+const MARGINS: [f64; 4] = [1e-8, 1e-6, 3e-5, 1e-3];
+/// The same where the structure is used.
+const STRUCTURED_MARGINS: [f64; 3] = [1e-6, 3e-5, 1e-3];
 
 /// Barrier parameter of a warm start over the bill by pair: less leaves values stuck at bounds that they must leave.
 const WARM_SHARE: f64 = 1e-3;
@@ -128,34 +130,21 @@ pub fn propose_horizon(problem: &Horizon, gap_ppb: u32) -> HorizonOutcome {
     if let Some(proof) = proof::of_single_intervals(problem) {
         return infeasible(proof);
     }
-    let mut best = None;
-    let tries = [true, false].into_iter().flat_map(|is_first| MARGINS.map(|by| (is_first, by)));
-    let mut skipped = if scaled::fits(problem) { None } else { Some(true) };
-    for (is_structured, margin) in tries {
-        // A wider margin helps only where rounding to whole watts broke a limit.
-        if best
-            .as_ref()
-            .is_some_and(|best: &Attempt| best.is_optimal || best.reason == GapReason::BothWays)
-        {
+    let mut best = by_structure(problem, gap_ppb);
+    for margin in MARGINS {
+        let is_done = |best: &Attempt| best.is_optimal || best.reason == GapReason::BothWays;
+        if best.as_ref().is_some_and(is_done) {
             break;
         }
-        if skipped == Some(is_structured) {
-            continue;
-        }
-        let (attempt, converged) = if is_structured {
-            structured(problem, gap_ppb, margin)
-        } else {
-            let Some((point, converged, iterations)) = general::solve(problem, margin) else {
-                break;
-            };
-            (judge(problem, &point, converged, gap_ppb, iterations), converged)
-        };
+        let Some((point, converged, iterations)) = general::solve(problem, margin) else { break };
+        let attempt = judge(problem, &point, converged, gap_ppb, iterations);
         best = Some(match best {
             Some(best) => better(best, attempt),
             None => attempt,
         });
-        if !converged {
-            skipped = Some(is_structured);
+        // A wider margin helps only where rounding to whole watts broke a limit.
+        if !converged || best.as_ref().is_some_and(|best| best.verdict.is_ok()) {
+            break;
         }
     }
     let Some(best) = best else {
@@ -204,7 +193,7 @@ fn warmed(
     }
     let before = Before::new(problem, before, shift)?;
     let prices = vec![0.0; problem.intervals()];
-    let mut ipm = Ipm::new(Scaled::new(problem, &prices, 1.0, MARGINS[0]), prices, 1.0);
+    let mut ipm = Ipm::new(Scaled::new(problem, &prices, 1.0, STRUCTURED_MARGINS[0]), prices, 1.0);
     let mu = warm_mu(problem, &ipm);
     ipm.warm(problem, &before, mu);
     let end = ipm.run();
@@ -230,7 +219,28 @@ fn infeasible((certificate, proof, explanation): proof::Proof) -> HorizonOutcome
     HorizonOutcome::Infeasible { certificate: Box::new(certificate), proof, explanation }
 }
 
-/// The interior point that uses the structure, and whether it converged.
+/// The interior point that uses the structure, where that is all the problem has.
+fn by_structure(problem: &Horizon, gap_ppb: u32) -> Option<Attempt> {
+    if !scaled::fits(problem) {
+        return None;
+    }
+    let mut best: Option<Attempt> = None;
+    for margin in STRUCTURED_MARGINS {
+        let (attempt, converged) = structured(problem, gap_ppb, margin);
+        // A wider margin helps only where rounding to whole watts broke a limit.
+        let is_done = !converged || attempt.verdict.is_ok();
+        best = Some(match best {
+            Some(best) => better(best, attempt),
+            None => attempt,
+        });
+        if is_done {
+            break;
+        }
+    }
+    best
+}
+
+/// One attempt, and whether it converged.
 fn structured(problem: &Horizon, gap_ppb: u32, margin: f64) -> (Attempt, bool) {
     let (prices, mu) = start(problem);
     let mut ipm = Ipm::new(Scaled::new(problem, &prices, mu, margin), prices, mu);
@@ -390,7 +400,7 @@ mod tests {
             for quadratic in [false, true] {
                 let campus = generator::campus(23, resources, intervals, quadratic);
                 for (number, problem) in variants(&campus).iter().enumerate() {
-                    let (first, _) = structured(problem, 10_000, MARGINS[0]);
+                    let (first, _) = structured(problem, 10_000, STRUCTURED_MARGINS[0]);
                     let (point, converged, iterations) =
                         general::solve(problem, MARGINS[0]).unwrap();
                     let second = judge(problem, &point, converged, 10_000, iterations);

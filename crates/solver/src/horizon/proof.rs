@@ -1,7 +1,7 @@
 //! Proofs that there is no dispatch: found in floating point, checked in integers before they leave.
 
 use super::{
-    MARGINS, StopReason,
+    STRUCTURED_MARGINS, StopReason,
     explain::{Explanation, Limit, Relaxation, relaxed},
     general::elastic,
     point::Point,
@@ -85,7 +85,8 @@ fn explained(
         let rounded =
             |point| check_feasible(&fixed, &repair::answer(&fixed, point).solution).is_ok();
         point.is_some_and(rounded)
-            || scaled::fits(&fixed) && structured(&fixed, CONFIRM_PPB, MARGINS[0]).0.verdict.is_ok()
+            || scaled::fits(&fixed)
+                && structured(&fixed, CONFIRM_PPB, STRUCTURED_MARGINS[0]).0.verdict.is_ok()
     });
     Explanation { relaxations, confirmed }
 }
