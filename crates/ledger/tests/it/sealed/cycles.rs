@@ -11,7 +11,7 @@ use gridaccord_sealed::{
     bill::{Bill, make_bill, verify_bills},
     cycle::CycleClose,
     gate::SumIndex,
-    group::{Commitment, Opening},
+    group::{Commitment, Opening, combine},
     tariff::MONEY_PER_MICRO,
 };
 
@@ -80,18 +80,18 @@ fn a_cycle_from_closing_to_balance() {
         })
         .count();
     let fees = i128::try_from(openings).unwrap() * 1_000 * MONEY_PER_MICRO;
-    let secret = |value: i128| Commitment::public(value);
-    // Remainders are hidden each; together with the pool they are public again.
-    let both = gridaccord_sealed::group::combine(
-        &[(1, &bazaar.pot(PotKind::Pool)), (1, &bazaar.pot(PotKind::Remainder))],
-        0,
-    );
-    assert_eq!(both, secret(-fees));
+    // Remainders are hidden each. Together with the pool their value is public; what blinds it is what blinds the
+    // whole credits, which nobody knows but their owners.
+    let both = combine(&[(1, &bazaar.pot(PotKind::Pool)), (1, &bazaar.pot(PotKind::Remainder))], 0);
+    let wholes: Vec<(i128, &Opening)> =
+        members.iter().map(|id| (-MONEY_PER_MICRO, &bazaar.wholes[id])).collect();
+    let left = Opening::combine(&wholes, whole * MONEY_PER_MICRO - fees).unwrap();
+    assert_eq!((left.value(), left.commit()), (-fees, both));
     assert!(rests >= 0);
     let owed = i128::from(record(&bazaar, 0).owed);
     let held = -whole * MONEY_PER_MICRO;
     let paid = owed.min(held.max(0));
-    assert_eq!(bazaar.pot(PotKind::Losses), secret(held - paid));
+    assert_eq!(bazaar.pot(PotKind::Losses), Commitment::public(held - paid));
     assert_eq!(bazaar.head().cycle, 1);
 
     // Bills: one for each, from public records and the member's own opening alone.
