@@ -40,7 +40,7 @@ pub(crate) async fn get_proof(
     })?;
     Ok(Json(ProofView {
         height: found.height,
-        key: hex::encode(&key.0),
+        key: hex::encode(key.0),
         value: found.record.as_ref().map(|record| hex::encode(record.as_bytes())),
         proof: hex::encode(&found.bytes),
         decoded: found.record.as_ref().map(|record| decoded(record, &app.names)),

@@ -212,7 +212,7 @@ impl EventView {
     pub fn of(event: &Event, names: &Names) -> Self {
         Self {
             topic: Topic::of(event),
-            raw: hex::encode(&event.encode()),
+            raw: hex::encode(event.encode()),
             detail: detail(event, names),
         }
     }

@@ -43,7 +43,7 @@ fn a_copied_mauled_or_negated_curve_costs_its_bond_and_enters_no_sum() {
     bazaar.parties.get_mut(&CAMPUS).unwrap().curves.clear();
     let mut copied = victim.clone();
     copied.participant = MemberId(CAMPUS);
-    bazaar.take(commands.drain(..).collect());
+    bazaar.take(std::mem::take(&mut commands));
     let copy = SealedCommand::Curve { basis, submission: copied };
     let outcome = bazaar.take(vec![(CAMPUS, copy.clone())]);
     assert_eq!(lost(&outcome), 100);

@@ -103,7 +103,7 @@ fn a_cycle_from_closing_to_balance() {
         let whole = &bazaar.wholes[id];
         let bill = make_bill(&facts, (7, root), lines, close.clone(), whole).unwrap();
         let bill = Bill::decode(bill.encode()).unwrap();
-        assert_eq!(verify_bills(&[bill.clone()], Some(root)), []);
+        assert_eq!(verify_bills(std::slice::from_ref(&bill), Some(root)), []);
         let mut other = bill;
         other.total.0 += 1;
         assert_eq!(verify_bills(&[other], Some(root)).len(), 1);
