@@ -400,7 +400,7 @@ mod tests {
             for quadratic in [false, true] {
                 let campus = generator::campus(23, resources, intervals, quadratic);
                 for (number, problem) in variants(&campus).iter().enumerate() {
-                    let (first, _) = structured(problem, 10_000, STRUCTURED_MARGINS[0]);
+                    let first = by_structure(problem, 10_000).unwrap();
                     assert!(first.is_optimal, "{number}: {:?}", first.verdict);
                     let mut attempts = MARGINS.iter().map(|margin| {
                         let (point, converged, iterations) =
